@@ -1,0 +1,45 @@
+"""What a stage is: the contract between the work (here, in `curation`) and the engine that runs it."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import pyarrow as pa
+
+
+class Stage(ABC):
+    """Turns a batch of input rows into exactly as many rows of one table.
+
+    A stage knows nothing of Ray, resume, commits or progress: the engine gives it those. It is
+    constructed on the driver with its settings, pickled to the workers, set up there once, then
+    called with batches.
+    """
+
+    name: ClassVar[str]
+    """The table it writes (a name in `curation.tables`), which is also its name on the command line."""
+
+    key: ClassVar[str]
+    """The id column, present in the input rows and in the table: one row in, one row out per id."""
+
+    version: ClassVar[int]
+    """Raised by whoever changes what the stage computes; a new version redoes every row."""
+
+    @property
+    @abstractmethod
+    def schema(self) -> pa.Schema:
+        """The schema of the rows that a call returns, without the engine's own columns."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Names the stage version and every setting its rows depend on (`settings.fingerprint`)."""
+
+    def setup(self) -> None:  # noqa: B027 - most stages need none, and that is not an oversight
+        """Loads what the worker needs, once per worker process."""
+
+    @abstractmethod
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """One output row per input row, in any order, with `status`, `reason`, `error` and `cpu_s` set.
+
+        Whatever is wrong with a row becomes its `failed` status. An exception that escapes costs the
+        batch a second try row by row, and is then written as that row's error.
+        """
