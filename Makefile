@@ -1,0 +1,83 @@
+# Every target prints the command it runs, so that you can run it without make.
+PYTHON    ?= python3
+RECIPE    ?= movie-gen-256p
+WORKSPACE ?= build/workspace
+ARGS      ?=
+
+BIN     := .venv/bin
+MOVIOLA := $(BIN)/moviola
+STAMP   := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format docs bench clean
+.PHONY: curate stage select verify explain report sql doctor
+
+need = $(if $($(1)),,$(error $(1)= is missing: make $@ $(1)=$(2)))
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ The project
+setup: $(STAMP) ## Build .venv with pinned packages; does nothing when it is up to date
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+		echo "$(PYTHON) has no venv module: apt-get install python3-venv" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: setup ## Curate Big Buck Bunny and other real footage to shards, and verify the result
+	$(BIN)/python -m pipelines.assets demo --into build/footage
+	$(MOVIOLA) curate demo --input build/footage --workspace build/demo $(ARGS)
+	$(MOVIOLA) verify build/demo
+
+test: setup ## Run the tests; ARGS="tests/curation -k motion" runs some of them
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## Check style, format and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: setup ## Format the code and fix what can be fixed
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: setup ## Write docs/recipes.md and docs/assets.md anew from the code
+	$(BIN)/python -m pipelines.recipe_docs
+	$(BIN)/python -m pipelines.assets docs
+
+bench: setup ## Run one benchmark: NAME=speed/analyse
+	$(call need,NAME,speed/analyse)$(BIN)/python -m benchmarks.$(subst /,.,$(NAME)) $(ARGS)
+
+clean: ## Remove build/ and caches; .venv and your workspaces elsewhere stay
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+##@ Your footage
+curate: setup ## The whole way to shards: INPUT=folder-or-URI RECIPE= WORKSPACE= ARGS=; again resumes
+	$(call need,INPUT,path/to/videos)$(MOVIOLA) curate '$(RECIPE)' --input '$(INPUT)' --workspace '$(WORKSPACE)' $(ARGS)
+
+stage: setup ## One stage: NAME=sources|clips|shards
+	$(call need,NAME,clips)$(MOVIOLA) stage '$(NAME)' '$(RECIPE)' $(if $(INPUT),--input '$(INPUT)') --workspace '$(WORKSPACE)' $(ARGS)
+
+select: setup ## Decide again from stored measures; nothing is decoded
+	$(MOVIOLA) select '$(RECIPE)' --workspace '$(WORKSPACE)' $(ARGS)
+
+verify: setup ## Check that every id is accounted for and every file is whole
+	$(MOVIOLA) verify '$(WORKSPACE)' $(ARGS)
+
+explain: setup ## Everything known of one clip: CLIP=clip_id
+	$(call need,CLIP,clip_id)$(MOVIOLA) explain '$(WORKSPACE)' '$(CLIP)' $(ARGS)
+
+report: setup ## Write the dataset card beside the shards
+	$(MOVIOLA) report '$(WORKSPACE)' $(ARGS)
+
+sql: setup ## Ask DuckDB: QUERY="select reason, count(*) from selection group by 1"
+	$(call need,QUERY,"select ...")$(MOVIOLA) sql '$(WORKSPACE)' "$(QUERY)" $(ARGS)
+
+doctor: setup ## Check this machine, and the workspace if one is given
+	$(MOVIOLA) doctor $(if $(filter command line,$(origin WORKSPACE)),--workspace '$(WORKSPACE)') $(ARGS)

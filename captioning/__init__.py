@@ -1,0 +1,1 @@
+"""Captions for the kept clips: camera motion, prompts, captioners, caption checks."""

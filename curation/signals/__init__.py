@@ -1,0 +1,1 @@
+"""What is measured of pictures and motion: pure functions on arrays, with no file in sight."""

@@ -1,0 +1,1 @@
+"""The command line, recipes, the engine, and what reads a workspace."""

@@ -1,0 +1,1 @@
+"""The text-to-video model and its training, on the shards that curation wrote."""
