@@ -1,0 +1,138 @@
+"""Which clips a subset keeps: rules over stored measures, judged by DuckDB without decoding anything.
+
+- Rules are tried in the order of the recipe; the first that rejects a clip is its reason.
+- A measure that is missing or not finite never passes: the reason is then `<rule>:unscored`.
+- What passes the rules still needs a bucket: `bucket:duration`, `bucket:fps`, `bucket:size`.
+- Every clip of every accepted video gets one row per subset, so the counts always add up.
+"""
+
+from typing import Literal
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+from pydantic import Field, field_validator
+
+from curation import tables
+from curation.buckets import BucketSettings, clip_bucket
+from curation.rules import Rule, check_rule, measured_clips_sql, rule_sql
+from curation.settings import Settings, fingerprint
+
+VERSION = 1
+"""Raised when the same rules over the same measures give other verdicts."""
+
+
+class SubsetSettings(Settings):
+    """What one subset takes, and the shapes it trains on."""
+
+    takes: Literal["videos", "images", "both"] = "videos"
+    """What the subset is made of; the others are rejected as `kind`."""
+
+    rules: dict[str, Rule] = Field(default_factory=dict)
+    """Rule name to bounds, tried in this order. The name is the reason of what it rejects."""
+
+    buckets: BucketSettings = BucketSettings()
+    """Sizes and durations of the samples."""
+
+    @field_validator("rules")
+    @classmethod
+    def _rules_can_be_judged(cls, rules: dict[str, Rule]) -> dict[str, Rule]:
+        for name, rule in rules.items():
+            if name in ("kind", "bucket"):
+                raise ValueError(f"{name!r} is the name of a built-in rule")
+            check_rule(name, rule)
+        return rules
+
+
+class SelectionSettings(Settings):
+    """What the selections of all subsets share."""
+
+    seed: int = 0
+    """Seed of the audit share."""
+
+    audit_share: float = Field(default=0.02, ge=0, le=1)
+    """Share of the rejected clips that later stages process all the same, to estimate what a rule
+    costs."""
+
+
+def selection_fingerprint(subset: SubsetSettings, settings: SelectionSettings) -> str:
+    """Names all that a verdict depends on beside the measures; the order of the rules counts."""
+    rules = [[name, rule.model_dump(mode="json")] for name, rule in subset.rules.items()]
+    return fingerprint("selection", VERSION, subset, rules, settings)
+
+
+def select(
+    subset_name: str,
+    subset: SubsetSettings,
+    settings: SelectionSettings,
+    clips: pa.Table | ds.Dataset,
+    videos: pa.Table | ds.Dataset,
+) -> pa.Table:
+    """The verdict on every clip of every accepted video: `tables.SELECTION`, sorted by `clip_id`.
+
+    The audit share is a pure function of the seed and the clip's id: the last 8 bytes of
+    md5("<seed>:<clip_id>"), read as a little-endian number, below `audit_share` x 2^64.
+    """
+    with duckdb.connect() as connection:
+        connection.register("clip_rows", clips)
+        connection.register("video_rows", videos)
+        _register_bucket_reason(connection, subset.buckets)
+        connection.execute(
+            f"""SELECT $subset AS subset, clip_id, video_id,
+                if(reason IS NULL, '{tables.OK}', '{tables.REJECTED}') AS status, reason,
+                reason IS NOT NULL
+                    AND md5_number_lower($seed || ':' || clip_id) < $audit_share * pow(2, 64)
+                    AS audit,
+                NULL AS duplicate_of, NULL AS concept_id, 1 AS weight, 1 AS copies,
+                $fingerprint AS fingerprint
+            FROM (
+                SELECT clip_id, video_id, {_reason_sql(subset)} AS reason
+                FROM ({measured_clips_sql("clip_rows", "video_rows")})
+                WHERE video_status = '{tables.OK}'
+            ) ORDER BY clip_id""",  # noqa: S608 - rules are checked, their values quoted
+            {
+                "subset": subset_name,
+                "seed": str(settings.seed),
+                "audit_share": settings.audit_share,
+                "fingerprint": selection_fingerprint(subset, settings),
+            },
+        )
+        return connection.to_arrow_table().cast(tables.SELECTION)
+
+
+def _reason_sql(subset: SubsetSettings) -> str:
+    """The first rule that rejects the clip, NULL where it is kept."""
+    cases = []
+    if subset.takes != "both":
+        cases.append(f"WHEN {'' if subset.takes == 'videos' else 'NOT '}is_image THEN 'kind'")
+    for name, rule in subset.rules.items():
+        if rule.is_on:
+            unscored, fails = rule_sql(name, rule)
+            cases += [f"WHEN {unscored} THEN '{name}:unscored'", f"WHEN {fails} THEN '{name}'"]
+    columns = "duration_s, num_frames, width, height, content_width, content_height"
+    return f"CASE {' '.join(cases)} WHEN true THEN bucket_reason({columns}) END"
+
+
+def _register_bucket_reason(
+    connection: duckdb.DuckDBPyConnection, settings: BucketSettings
+) -> None:
+    def bucket_reason(
+        duration_s: float | None,
+        num_frames: int | None,
+        width: int | None,
+        height: int | None,
+        content_width: int | None,
+        content_height: int | None,
+    ) -> str | None:
+        bucket = clip_bucket(
+            duration_s, num_frames, width, height, content_width, content_height, settings
+        )
+        return f"bucket:{bucket}" if isinstance(bucket, str) else None
+
+    connection.create_function(
+        "bucket_reason",
+        bucket_reason,
+        ["DOUBLE", "BIGINT", "INTEGER", "INTEGER", "INTEGER", "INTEGER"],
+        "VARCHAR",
+        null_handling="special",
+    )
