@@ -1,0 +1,276 @@
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from curation.media.sandbox import Limits, Sandbox
+
+CALLS = """
+import ctypes, json, os, pathlib, socket, subprocess, sys, time
+import numpy
+from curation.media.errors import MediaError
+
+def echo(**arguments):
+    return json.dumps(arguments).encode()
+
+def big(size_bytes):
+    return bytes(size_bytes)
+
+def refuse(reason):
+    raise MediaError(reason, "in words")
+
+def mistake():
+    raise KeyError("no such thing")
+
+def text():
+    return "text"
+
+def hang():
+    time.sleep(600)
+
+def spin():
+    while True:
+        pass
+
+def bomb():
+    return numpy.ones(1 << 40, numpy.uint8).tobytes()
+
+def fault():
+    sys.stderr.write("last words")
+    sys.stderr.flush()
+    ctypes.string_at(0)
+
+def leave(code):
+    os._exit(code)
+
+def fill():
+    with open("big", "wb") as file:
+        for _ in range(64):
+            file.write(bytes(1 << 20))
+    return b""
+
+def brood(path):
+    sleeper = subprocess.Popen(["sleep", "600"])
+    pathlib.Path(path).write_text(f"{os.getpid()} {sleeper.pid} {os.getppid()}")
+    time.sleep(600)
+
+def reach():
+    connection = socket.socket()
+    try:
+        connection.connect(("127.0.0.1", int(os.environ.get("PORT", "9"))))
+    except OSError as error:
+        return str(error.errno).encode()
+    return b"reached"
+
+def connect(port):
+    with socket.socket() as connection:
+        return str(connection.connect_ex(("127.0.0.1", port))).encode()
+
+def surroundings():
+    threads = len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 1
+    return json.dumps([os.getcwd(), os.listdir("."), dict(os.environ), threads]).encode()
+
+def libraries():
+    import av, cv2, pyarrow
+    frame = av.VideoFrame.from_ndarray(numpy.zeros((64, 64, 3), numpy.uint8), "rgb24")
+    small = cv2.resize(frame.to_ndarray(), (8, 8))
+    product = numpy.ones((300, 300)) @ numpy.ones((300, 300))
+    arrow = pyarrow.array([1, 2]).to_pylist()
+    return json.dumps([small.shape, product[0, 0], arrow, cv2.getNumThreads()]).encode()
+
+def link():
+    os.symlink("/etc/hostname", "../result")
+    os._exit(0)
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def calls(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("calls")
+    (folder / "calls.py").write_text(CALLS)
+    sys.path.insert(0, str(folder))
+    yield
+    sys.path.remove(str(folder))
+
+
+@pytest.fixture
+def sandbox():
+    limits = Limits(wall_s=10.0, memory_bytes=1 << 30, output_bytes=32 << 20)
+    with Sandbox(limits) as sandbox:
+        yield sandbox
+
+
+def is_alive(pid):
+    """Whether a process runs; a zombie that nobody has reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_until(condition, timeout_s=10.0):
+    deadline = time.monotonic() + timeout_s
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_arguments_and_result_pass_unchanged(sandbox):
+    outcome = sandbox.run("calls:echo", path="a \udcff\n'\"é", number=1.5, nothing=None)
+    assert (
+        outcome.result
+        == rb'{"path": "a \udcff\n' + rb"'\"\u00e9" + rb'", "number": 1.5, "nothing": null}'
+    )
+    assert (outcome.reason, outcome.error) == (None, None)
+    assert outcome.cpu_s > 0
+    assert outcome.peak_memory_bytes > 1 << 20
+    assert outcome.wall_s < 10.0
+
+
+def test_results_of_many_megabytes_do_not_deadlock(sandbox):
+    assert len(sandbox.run("calls:big", size_bytes=24 << 20).result) == 24 << 20
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "reason", "words"),
+    [
+        ("refuse", {"reason": "no_video"}, "no_video", "in words"),
+        ("mistake", {}, "bug", "KeyError: 'no such thing'"),
+        ("text", {}, "bug", "returned str, not bytes"),
+        ("missing", {}, "bug", "missing"),
+        ("bomb", {}, "memory", "out of memory"),
+        ("fault", {}, "crash", "SIGSEGV. last words"),
+        ("leave", {"code": 7}, "crash", "exit status 7"),
+        ("leave", {"code": 0}, "crash", "exit status 0"),
+        ("big", {"size_bytes": 33 << 20}, "storage", "output_bytes=33554432"),
+        ("fill", {}, "bug", "File too large"),
+    ],
+)
+def test_whatever_a_call_does_becomes_its_reason_and_the_next_call_is_unharmed(
+    sandbox, call, arguments, reason, words
+):
+    outcome = sandbox.run(f"calls:{call}", **arguments)
+    assert outcome.reason == reason
+    assert words in outcome.error
+    assert outcome.result is None
+    assert sandbox.run("calls:echo", a=1).result == b'{"a": 1}'
+
+
+def test_a_call_that_hangs_is_stopped_at_the_deadline():
+    with Sandbox(Limits(wall_s=1.0)) as sandbox:
+        outcome = sandbox.run("calls:hang")
+        assert (outcome.reason, outcome.error) == ("timeout", "stopped after 1 s")
+        assert 1.0 <= outcome.wall_s < 5.0
+        assert sandbox.run("calls:echo").result == b"{}"
+
+
+def test_cpu_time_is_limited_apart_from_the_clock():
+    with Sandbox(Limits(wall_s=30.0, cpu_s=1.0)) as sandbox:
+        outcome = sandbox.run("calls:spin")
+    assert (outcome.reason, outcome.error) == ("timeout", "stopped after 1 CPU-seconds")
+    assert 0.9 < outcome.cpu_s < 3.0
+
+
+def test_a_module_that_does_not_import_is_a_bug_of_that_call(sandbox):
+    outcome = sandbox.run("no_such_module:f")
+    assert outcome.reason == "bug"
+    assert "no_such_module" in outcome.error
+
+
+def test_a_child_sees_an_empty_folder_one_thread_and_no_secrets(sandbox, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy")
+    text = sandbox.run("calls:surroundings").result.decode()
+    assert "secret" not in text
+    assert "proxy" not in text
+    assert ", [], {" in text
+    assert text.endswith(", 1]")
+
+
+def test_numpy_opencv_pyav_and_arrow_work_after_the_fork(sandbox):
+    for _ in range(3):
+        assert sandbox.run("calls:libraries").result == b"[[8, 8, 3], 300.0, [1, 2], 1]"
+
+
+def test_a_link_left_in_place_of_the_result_is_not_followed(sandbox):
+    assert sandbox.run("calls:link").reason == "crash"
+
+
+def test_a_child_reaches_no_network(sandbox):
+    if not sandbox.confinement()["no_network"]:
+        pytest.skip("this kernel lets nobody leave the network")
+    import socket
+
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        with socket.socket() as own:
+            assert own.connect_ex(("127.0.0.1", port)) == 0
+        assert sandbox.run("calls:connect", port=port).result != b"0"
+
+
+def test_children_of_a_call_end_with_it_and_leave_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with Sandbox(Limits(wall_s=1.0)) as sandbox:
+        assert sandbox.run("calls:brood", path=str(tmp_path / "pids")).reason == "timeout"
+        child, grandchild, _ = map(int, (tmp_path / "pids").read_text().split())
+        assert wait_until(lambda: not is_alive(grandchild))
+        assert not Path(f"/proc/{child}").exists()
+        assert list(tmp_path.glob("moviola-sandbox-*/*")) == []
+
+
+def test_a_killed_helper_costs_one_call(sandbox, tmp_path):
+    killer = threading.Thread(target=_kill_when_told, args=(tmp_path / "pids",))
+    killer.start()
+    outcome = sandbox.run("calls:brood", path=str(tmp_path / "pids"))
+    killer.join()
+    child, _, _ = map(int, (tmp_path / "pids").read_text().split())
+    assert outcome.reason == "crash"
+    assert "the sandbox itself ended" in outcome.error
+    assert wait_until(lambda: not is_alive(child))
+    assert sandbox.run("calls:echo").result == b"{}"
+
+
+def _kill_when_told(path):
+    wait_until(lambda: path.exists() and len(path.read_text().split()) == 3)
+    os.kill(int(path.read_text().split()[2]), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_caller_that_dies_takes_helper_child_and_scratch_along(tmp_path, how):
+    program = (
+        "import sys; from curation.media.sandbox import *\n"
+        "sandbox = Sandbox(Limits())\n"
+        "sandbox.run('calls:brood', path=sys.argv[1])"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
+    caller = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "pids")],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+    )
+    assert wait_until(
+        lambda: (tmp_path / "pids").exists() and len((tmp_path / "pids").read_text().split()) == 3
+    )
+    caller.send_signal(how)
+    caller.wait()
+    child, _, zygote = map(int, (tmp_path / "pids").read_text().split())
+    assert wait_until(lambda: not is_alive(child) and not is_alive(zygote))
+    assert wait_until(lambda: list(tmp_path.glob("moviola-sandbox-*")) == [])
+
+
+def test_closing_leaves_no_process_and_no_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sandbox = Sandbox(Limits())
+    sandbox.run("calls:echo")
+    sandbox.close()
+    assert list(tmp_path.iterdir()) == []
+    assert sandbox.run("calls:echo").result == b"{}"
+    sandbox.close()
