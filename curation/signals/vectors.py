@@ -184,4 +184,4 @@ def _texture(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
     # Flow in a flat area is made up from its surroundings.
     gradient = cv2.morphologyEx(luma, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     mean = cv2.blur(gradient, (GRID_PX, GRID_PX))
-    return np.minimum(mean, HOLDING_GRADIENT).astype(np.float32) / HOLDING_GRADIENT
+    return np.minimum(mean, HOLDING_GRADIENT).astype(np.float32) / np.float32(HOLDING_GRADIENT)
