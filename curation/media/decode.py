@@ -19,7 +19,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from curation.media.errors import MediaError
-from curation.media.probe import open_container
+from curation.media.containers import open_container
 
 UNKNOWN_FPS = 25.0
 """Frame rate of a stream whose container and codec tell none, as FFmpeg assumes."""
@@ -67,7 +67,10 @@ class VideoReader:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._container.close()
 
@@ -154,7 +157,11 @@ class VideoReader:
                 self.failures += 1
                 continue
             last_s = time_s
-            duration_s = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
+            duration_s = (
+                float(frame.duration * frame.time_base)
+                if frame.duration and frame.time_base
+                else 0.0
+            )
             self.end_s = time_s + (duration_s or self.frame_s)
             yield Frame(index, time_s, frame)
             index += 1
