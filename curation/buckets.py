@@ -54,8 +54,8 @@ DURATIONS: tuple[Duration, ...] = (
 )
 """The paper's five, the most demanding first: a clip of `min_s` and more, below `max_s`, fits.
 
-With all five in use `10.67s` gets clips below 12 s, as in the paper's table. Without `12-16s` it gets
-longer ones too, as in the paper's fine-tuning set: 10.6 to 16 s at 24 fps, 16 s at 16 fps."""
+With all five in use `10.67s` gets clips below 12 s, as in the paper's table. Without `12-16s` it
+gets longer ones too, as in the paper's fine-tuning set: 10.6 to 16 s at 24 fps, 16 s at 16 fps."""
 
 
 class BucketSettings(Settings):
@@ -172,7 +172,7 @@ def clip_bucket(
     content_height: int | None,
     settings: BucketSettings,
 ) -> Bucket | str:
-    """`bucket_for` a clip by its stored columns, or `unscored` where one that is needed is missing."""
+    """`bucket_for` a clip by its stored columns; `unscored` where one that is needed is missing."""
     if settings.crop_borders and content_width and content_height:
         width, height = content_width, content_height
     if duration_s is None or num_frames is None or not width or not height:

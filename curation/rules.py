@@ -94,8 +94,8 @@ def check_rule(name: str, rule: Rule) -> None:
 def rule_sql(name: str, rule: Rule) -> tuple[str, str]:
     """Two SQL conditions on a row of measures: the clip is unscored, and the clip fails the rule.
 
-    Bounds are compared in the measure's own type, so that a stored 0.85 passes `max: 0.85`. Rules on
-    `tables.MOTION_MEASURES` are true of every image.
+    Bounds are compared in the measure's own type, so that a stored 0.85 passes `max: 0.85`. Images
+    pass all rules on `tables.MOTION_MEASURES`.
     """
     measure = rule.measure or name
     kind = MEASURES[measure]

@@ -1,4 +1,4 @@
-"""Which clips a subset keeps: rules over stored measures, judged by DuckDB without decoding anything.
+"""Which clips a subset keeps: rules over stored measures, judged without decoding.
 
 - Rules are tried in the order of the recipe; the first that rejects a clip is its reason.
 - A measure that is missing or not finite never passes: the reason is then `<rule>:unscored`.
@@ -10,13 +10,14 @@ from typing import Literal
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as ds
+from duckdb.func import SPECIAL
 from pydantic import Field, field_validator
 
 from curation import tables
 from curation.buckets import BucketSettings, clip_bucket
-from curation.rules import Rule, check_rule, measured_clips_sql, rule_sql
+from curation.rules import Rule, check_rule, rule_sql
 from curation.settings import Settings, fingerprint
+from curation.views import Rows, connect
 
 VERSION = 1
 """Raised when the same rules over the same measures give other verdicts."""
@@ -65,19 +66,17 @@ def select(
     subset_name: str,
     subset: SubsetSettings,
     settings: SelectionSettings,
-    clips: pa.Table | ds.Dataset,
-    videos: pa.Table | ds.Dataset,
+    clips: Rows,
+    videos: Rows,
 ) -> pa.Table:
     """The verdict on every clip of every accepted video: `tables.SELECTION`, sorted by `clip_id`.
 
     The audit share is a pure function of the seed and the clip's id: the last 8 bytes of
     md5("<seed>:<clip_id>"), read as a little-endian number, below `audit_share` x 2^64.
     """
-    with duckdb.connect() as connection:
-        connection.register("clip_rows", clips)
-        connection.register("video_rows", videos)
+    with connect({"clips": clips, "videos": videos}) as connection:
         _register_bucket_reason(connection, subset.buckets)
-        connection.execute(
+        verdicts = connection.sql(
             f"""SELECT $subset AS subset, clip_id, video_id,
                 if(reason IS NULL, '{tables.OK}', '{tables.REJECTED}') AS status, reason,
                 reason IS NOT NULL
@@ -87,17 +86,16 @@ def select(
                 $fingerprint AS fingerprint
             FROM (
                 SELECT clip_id, video_id, {_reason_sql(subset)} AS reason
-                FROM ({measured_clips_sql("clip_rows", "video_rows")})
-                WHERE video_status = '{tables.OK}'
+                FROM clips WHERE video_status = '{tables.OK}'
             ) ORDER BY clip_id""",  # noqa: S608 - rules are checked, their values quoted
-            {
+            params={
                 "subset": subset_name,
                 "seed": str(settings.seed),
                 "audit_share": settings.audit_share,
                 "fingerprint": selection_fingerprint(subset, settings),
             },
         )
-        return connection.to_arrow_table().cast(tables.SELECTION)
+        return verdicts.to_arrow_table().cast(tables.SELECTION)
 
 
 def _reason_sql(subset: SubsetSettings) -> str:
@@ -134,5 +132,5 @@ def _register_bucket_reason(
         bucket_reason,
         ["DOUBLE", "BIGINT", "INTEGER", "INTEGER", "INTEGER", "INTEGER"],
         "VARCHAR",
-        null_handling="special",
+        null_handling=SPECIAL,
     )

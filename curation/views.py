@@ -1,0 +1,79 @@
+"""The tables as DuckDB views: what selection, funnel, `verify` and `moviola sql` all ask.
+
+`clips` has one row per clip with every measure a rule may judge, so a rule can be tried in SQL by
+its own name. Reading it never reads a picture: the JPEG frames are `clip_frames`.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from curation import tables
+from curation.rules import measured_clips_sql
+
+Rows: TypeAlias = pa.Table | ds.Dataset
+"""The committed rows of one table."""
+
+SHARDS = "shards/"
+"""What the names of the tables of samples begin with; the subset follows."""
+
+
+def connect(rows: Mapping[str, Rows]) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection that sees these tables, and can then reach no file, extension or network.
+
+    Args:
+        rows: the rows by the name of their table: `sources`, `videos`, `clips`, `selection` and
+            `shards/<subset>`. A table that is left out counts as empty.
+
+    Returns:
+        A connection with the views `sources`, `videos`, `passes` (the rows of table `clips`),
+        `clips`, `clip_frames`, `cuts`, `selection`, `shards` and, for each subset,
+        `shards_<subset>`.
+    """
+    spill = Path(tempfile.gettempdir()) / "moviola-duckdb"
+    connection = duckdb.connect(config={"temp_directory": str(spill)})
+    for name in ("sources", "videos", "selection"):
+        connection.register(name, rows.get(name, tables.TABLES[name].empty_table()))
+    _add_clips(connection, rows.get("clips", tables.CLIPS.empty_table()))
+    samples = {name: table for name, table in rows.items() if name.startswith(SHARDS)}
+    for name, table in samples.items():
+        connection.register(_view_of(name), table)
+    connection.register("no_shards", tables.SHARD.empty_table())
+    union = " UNION ALL BY NAME ".join(
+        f'SELECT * FROM "{view}"'  # noqa: S608 - subset names are checked when a recipe is read
+        for view in ["no_shards", *map(_view_of, samples)]
+    )
+    connection.execute(f"CREATE VIEW shards AS {union}")
+    connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+    return connection
+
+
+def _view_of(table: str) -> str:
+    return table.replace("/", "_").replace("-", "_")
+
+
+def _add_clips(connection: duckdb.DuckDBPyConnection, clips: Rows) -> None:
+    connection.register("clip_pictures", clips)
+    passes = [field.name for field in tables.CLIPS if field.name != "frames"]
+    if isinstance(clips, pa.Table):
+        connection.register("passes", clips.select(passes))
+    else:
+        # Without Arrow's read-ahead, which would hold gigabytes of nested rows at once.
+        few = {"batch_size": 1024, "batch_readahead": 2, "fragment_readahead": 1}
+        connection.register("passes", clips.scanner(passes, **few))
+    connection.execute(f"CREATE VIEW clips AS {measured_clips_sql('passes', 'videos')}")
+    connection.execute(
+        """CREATE VIEW clip_frames AS
+        SELECT clip_id, frame.time_s AS time_s, frame.jpeg AS jpeg FROM (
+            SELECT clip.clip_id AS clip_id, unnest(pictures) AS frame FROM (
+                SELECT unnest(clips) AS clip, unnest(frames) AS pictures FROM clip_pictures))"""
+    )
+    connection.execute(
+        """CREATE VIEW cuts AS SELECT video_id, cut.time_s AS time_s, cut.kind AS kind
+        FROM (SELECT video_id, unnest(cuts) AS cut FROM passes)"""
+    )
