@@ -7,6 +7,7 @@
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -163,16 +164,13 @@ def bucket_for(
     return "fps" if fitting else "duration"
 
 
-def clip_bucket(
-    duration_s: float | None,
-    num_frames: int | None,
-    width: int | None,
-    height: int | None,
-    content_width: int | None,
-    content_height: int | None,
-    settings: BucketSettings,
-) -> Bucket | str:
-    """`bucket_for` a clip by its stored columns; `unscored` where one that is needed is missing."""
+SHAPE = ("duration_s", "num_frames", "width", "height", "content_width", "content_height")
+"""The measures of a clip that decide its bucket."""
+
+
+def clip_bucket(shape: Sequence[float | None], settings: BucketSettings) -> Bucket | str:
+    """`bucket_for` a clip by its measures `SHAPE`; `unscored` where one it needs is missing."""
+    duration_s, num_frames, width, height, content_width, content_height = shape
     if settings.crop_borders and content_width and content_height:
         width, height = content_width, content_height
     if duration_s is None or num_frames is None or not width or not height:

@@ -14,7 +14,7 @@ from duckdb.func import SPECIAL
 from pydantic import Field, field_validator
 
 from curation import tables
-from curation.buckets import BucketSettings, clip_bucket
+from curation.buckets import SHAPE, BucketSettings, clip_bucket
 from curation.rules import Rule, check_rule, rule_sql
 from curation.settings import Settings, fingerprint
 from curation.views import Rows, connect
@@ -107,30 +107,20 @@ def _reason_sql(subset: SubsetSettings) -> str:
         if rule.is_on:
             unscored, fails = rule_sql(name, rule)
             cases += [f"WHEN {unscored} THEN '{name}:unscored'", f"WHEN {fails} THEN '{name}'"]
-    columns = "duration_s, num_frames, width, height, content_width, content_height"
-    return f"CASE {' '.join(cases)} WHEN true THEN bucket_reason({columns}) END"
+    return f"CASE {' '.join(cases)} WHEN true THEN bucket_reason([{', '.join(SHAPE)}]) END"
 
 
 def _register_bucket_reason(
     connection: duckdb.DuckDBPyConnection, settings: BucketSettings
 ) -> None:
-    def bucket_reason(
-        duration_s: float | None,
-        num_frames: int | None,
-        width: int | None,
-        height: int | None,
-        content_width: int | None,
-        content_height: int | None,
-    ) -> str | None:
-        bucket = clip_bucket(
-            duration_s, num_frames, width, height, content_width, content_height, settings
-        )
+    def bucket_reason(shape: list[float | None]) -> str | None:
+        bucket = clip_bucket(shape, settings)
         return f"bucket:{bucket}" if isinstance(bucket, str) else None
 
     connection.create_function(
         "bucket_reason",
         bucket_reason,
-        ["DOUBLE", "BIGINT", "INTEGER", "INTEGER", "INTEGER", "INTEGER"],
+        ["DOUBLE[]"],
         "VARCHAR",
         null_handling=SPECIAL,
     )

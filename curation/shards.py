@@ -12,7 +12,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from curation import tables
-from curation.buckets import Bucket, BucketSettings, clip_bucket
+from curation.buckets import SHAPE, Bucket, BucketSettings, clip_bucket
 from curation.ingest import content_hash
 from curation.media.cut import Framing
 from curation.media.errors import MediaError
@@ -70,34 +70,23 @@ def shard_inputs(
         **{name: f"v.{name}" for name in ("uris", *(field.name for field in tables.CARRIED))},
     }
     columns = [
-        f"{own.get(field.name, 'c.' + field.name)} AS {field.name}"
-        for field in INPUTS
-        if field.name not in _BUCKET
+        f"{own.get(name, 'c.' + name)} AS {name}" for name in INPUTS.names if name not in _BUCKET
     ]
     rows = {"selection": selection, "clips": clips, "videos": videos}
     with connect(rows) as connection:
         found = connection.sql(
-            f"""SELECT {", ".join(columns)}, c.start_s, c.duration_s, c.num_frames
-            FROM selection AS s JOIN clips AS c USING (clip_id)
-            JOIN videos AS v ON v.video_id = c.video_id
-            WHERE s.subset = $subset AND s.status = '{tables.OK}' ORDER BY clip_id""",  # noqa: S608
+            f"""SELECT {", ".join(columns)}, c.start_s AS clip_start_s,
+                [{", ".join(f"c.{name}::DOUBLE" for name in SHAPE)}] AS shape
+            FROM selection AS s JOIN clips AS c ON c.clip_id = s.clip_id
+            JOIN videos AS v ON v.video_id = s.video_id
+            WHERE s.subset = $subset AND s.status = '{tables.OK}' ORDER BY s.clip_id""",  # noqa: S608
             params={"subset": subset},
         ).to_arrow_table()
-    shape = ("duration_s", "num_frames", "source_width", "source_height")
-    content = ("content_width", "content_height")
-    taken = [
-        _bucket_columns(clip["start_s"], clip_bucket(*_values(clip, shape + content), buckets))
-        for clip in found.select(["start_s", *shape, *content]).to_pylist()
-    ]
+    ranges = zip(found["clip_start_s"].to_pylist(), found["shape"].to_pylist(), strict=True)
+    taken = [_bucket_columns(start_s, clip_bucket(shape, buckets)) for start_s, shape in ranges]
     made = pa.Table.from_pylist(taken, schema=pa.schema([INPUTS.field(name) for name in _BUCKET]))
-    found = found.drop_columns(["start_s", "duration_s", "num_frames"])
-    for name in _BUCKET:
-        found = found.append_column(INPUTS.field(name), made[name])
-    return found.select(INPUTS.names).cast(INPUTS)
-
-
-def _values(row: dict[str, Any], names: tuple[str, ...]) -> list[Any]:
-    return [row[name] for name in names]
+    merged = {name: (made if name in _BUCKET else found)[name] for name in INPUTS.names}
+    return pa.table(merged).cast(INPUTS)
 
 
 def _bucket_columns(clip_start_s: float, bucket: Bucket | str) -> dict[str, Any]:
