@@ -79,6 +79,11 @@ def path_of(uri: str) -> Path:
     return Path(os.fsdecode(raw.encode("utf-8", "surrogateescape")))
 
 
+def check_remote(uri: str) -> None:
+    """Raises `ValueError` unless the URI names a known scheme and a bucket."""
+    _split(uri)
+
+
 def store_for(uri: str) -> ObjectStore:
     """The object store rooted at a folder (made where it is missing) or a prefix.
 
@@ -147,7 +152,17 @@ def list_remote(uri: str) -> Iterator[Entry]:
     store = _remote_store(scheme, bucket, "")
     for chunk in obstore.list(store, prefix=prefix.strip("/") or None):
         for found in chunk:
-            yield _remote_entry(f"{scheme}://{bucket}/{found['path']}", found)
+            if found["size"] > 0 or _is_object(store, found["path"]):
+                yield _remote_entry(f"{scheme}://{bucket}/{found['path']}", found)
+
+
+def _is_object(store: ObjectStore, key: str) -> bool:
+    """Whether there is an object of that name, not just a marker `key/` that consoles make."""
+    try:
+        obstore.head(store, key)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 @contextmanager

@@ -4,37 +4,14 @@ import obstore
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from moto.server import ThreadedMotoServer
 from obstore.store import LocalStore, S3Store
 
 from curation import storage
+from tests.buckets import bucket  # noqa: F401 - a fixture
 
 NAMES = st.binary(min_size=1, max_size=40).filter(
     lambda name: b"/" not in name and b"\0" not in name and name not in (b".", b"..")
 )
-
-
-@pytest.fixture(scope="module")
-def bucket():
-    """An S3 bucket of a local server, reached by the environment as a user would."""
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-            "AWS_ALLOW_HTTP": "true",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_REGION": "us-east-1",
-        }.items():
-            patch.setenv(name, value)
-        import boto3
-
-        boto3.client("s3", endpoint_url=f"http://{host}:{port}").create_bucket(Bucket="films")
-        yield "s3://films"
-    storage._remote_store.cache_clear()
-    server.stop()
 
 
 @given(NAMES)
@@ -88,7 +65,7 @@ def test_a_local_file_is_its_own_copy(tmp_path):
 @pytest.mark.parametrize(
     "key", ["a.mp4", "a b/c'd.mp4", "100%25.mp4", "%2F.mp4", "\u00e9/\U0001f3ac", "a+b&c=d#e?.mp4"]
 )
-def test_objects_of_any_name_are_listed_and_fetched(bucket, key, tmp_path):
+def test_objects_of_any_name_are_listed_and_fetched(bucket, key, tmp_path):  # noqa: F811
     obstore.put(S3Store("films"), f"{key}", b"x" * 20_000_000)
     entries = {entry.uri: entry for entry in storage.list_remote(bucket)}
     uri = f"{bucket}/{key}"
@@ -99,14 +76,14 @@ def test_objects_of_any_name_are_listed_and_fetched(bucket, key, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_overwritten_object_has_another_version(bucket):
+def test_an_overwritten_object_has_another_version(bucket):  # noqa: F811
     obstore.put(S3Store("films"), "v", b"1")
     before = storage.entry(f"{bucket}/v")
     obstore.put(S3Store("films"), "v", b"2")
     assert storage.entry(f"{bucket}/v").modified != before.modified
 
 
-def test_a_prefix_is_a_folder(bucket):
+def test_a_prefix_is_a_folder(bucket):  # noqa: F811
     for key in ("set/a", "set/b/c", "set-old/d"):
         obstore.put(S3Store("films"), key, b"")
     for prefix in ("set", "set/"):
@@ -114,7 +91,7 @@ def test_a_prefix_is_a_folder(bucket):
         assert uris == {f"{bucket}/set/a", f"{bucket}/set/b/c"}
 
 
-def test_an_absent_object_is_a_missing_file(bucket, tmp_path):
+def test_an_absent_object_is_a_missing_file(bucket, tmp_path):  # noqa: F811
     with pytest.raises(FileNotFoundError):
         storage.entry(f"{bucket}/absent")
     with pytest.raises(FileNotFoundError), storage.local_copy(f"{bucket}/absent", tmp_path):
@@ -122,14 +99,14 @@ def test_an_absent_object_is_a_missing_file(bucket, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_sound_storage_passes_the_probe_and_is_left_empty(bucket, tmp_path):
+def test_sound_storage_passes_the_probe_and_is_left_empty(bucket, tmp_path):  # noqa: F811
     assert storage.probe_storage(str(tmp_path / "new")) == []
     assert list((tmp_path / "new").iterdir()) == []
     assert storage.probe_storage(f"{bucket}/workspace") == []
     assert list(storage.list_remote(f"{bucket}/workspace")) == []
 
 
-def test_storage_that_cannot_be_written_is_named_with_its_reason(bucket, tmp_path):
+def test_storage_that_cannot_be_written_is_named_with_its_reason(bucket, tmp_path):  # noqa: F811
     (tmp_path / "file").touch()
     assert "cannot be written" in storage.probe_storage(str(tmp_path / "file"))[0]
     assert "cannot be written" in storage.probe_storage("s3://no-such-bucket/x")[0]
