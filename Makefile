@@ -32,7 +32,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: setup ## Curate Big Buck Bunny and other real footage to shards, and verify the result
 	$(BIN)/python -m pipelines.assets demo --into build/footage
-	$(MOVIOLA) curate demo --input build/footage --workspace build/demo $(ARGS)
+	$(MOVIOLA) curate demo --input build/footage/manifest.csv --workspace build/demo $(ARGS)
 	$(MOVIOLA) verify build/demo
 
 test: setup ## Run the tests; ARGS="tests/curation -k motion" runs some of them
@@ -47,9 +47,8 @@ format: setup ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: setup ## Write docs/recipes.md and docs/assets.md anew from the code
-	$(BIN)/python -m pipelines.recipe_docs
-	$(BIN)/python -m pipelines.assets docs
+docs: setup ## Write the pages of docs/ that list what the code defines
+	$(BIN)/python -m pipelines.documentation
 
 bench: setup ## Run one benchmark: NAME=speed/analyse
 	$(call need,NAME,speed/analyse)$(BIN)/python -m benchmarks.$(subst /,.,$(NAME)) $(ARGS)

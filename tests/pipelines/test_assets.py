@@ -94,6 +94,12 @@ def test_members_are_put_in_place_and_a_second_fetch_needs_no_pip(
     assert (into / "a.mp4").read_bytes() == FILM
     assert (into / "b.mp4").read_bytes() == TRAILER
 
+    assert (into / "manifest.csv").read_text().splitlines() == [
+        "uri,licence,source",
+        "a.mp4,CC0,nobody",
+        "b.mp4,CC0,nobody",
+    ]
+
     (index / "reel-1.0.tar.gz").unlink()
     before = (into / "a.mp4").stat().st_mtime_ns
     (into / "b.mp4").write_bytes(b"half a file")
