@@ -55,12 +55,20 @@ def _keys(group: dict[str, Any], models: dict[str, Any], path: tuple[str, ...]) 
     for name, field in group.get("properties", {}).items():
         here = (*path, name)
         inner = _resolved(field, models)
-        doc = " ".join(field.get("description", inner.get("description", "")).split())
+        below = list(_groups(inner, models, here))
+        # A group without a line of its own is documented by its class.
+        doc = field.get("description") or next((_doc(one) for one, at in below if at == here), "")
         kind = "group" if "properties" in inner else _type(field, models)
         default = None if kind == "group" else field.get("default")
-        yield Key(here, kind, default, name in group.get("required", ()), doc)
-        for below, steps in _groups(inner, models, here):
-            yield from _keys(below, models, steps)
+        yield Key(here, kind, default, name in group.get("required", ()), " ".join(doc.split()))
+        for one, at in below:
+            if at != here:
+                yield Key(at, "group", None, False, _doc(one))
+            yield from _keys(one, models, at)
+
+
+def _doc(group: dict[str, Any]) -> str:
+    return " ".join(group.get("description", "").split())
 
 
 def _groups(

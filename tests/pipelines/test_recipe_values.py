@@ -15,6 +15,8 @@ from pipelines.recipe_values import checked, listing
 
 
 class Bounds(Settings):
+    """Bounds of one rule."""
+
     min: float | None = None
     """Smallest."""
 
@@ -151,4 +153,5 @@ def test_keys_carry_type_default_and_documentation() -> None:
     assert keys["frames.count"].doc == "How many frames a clip has."
     assert keys["rules.<name>.max"].type == "number or null"
     assert keys["detectors[].min"].doc == "Smallest."
+    assert keys["rules.<name>"].doc == "Bounds of one rule."
     assert keys["mode"].type == "`fast` or `exact`"
