@@ -150,7 +150,7 @@ def _encoded(pictures: Iterable[Picture], rate: Fraction, crf: int, preset: str)
     # A file, because FFmpeg opens its output again by name to move the index to the front.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
-        options = {"movflags": "+faststart", "fflags": "+bitexact"}
+        options = {"movflags": "+faststart", "fflags": "+bitexact", "use_editlist": "0"}
         with av.open(str(path), "w", format="mp4", options=options) as container:
             stream = None
             for index, picture in enumerate(pictures):
