@@ -37,7 +37,8 @@ def test_movie_gen_thresholds_are_the_papers() -> None:
     recipe = load_recipe("movie-gen-sft").recipe
     assert list(recipe.subsets) == ["256p", "768p", "sft"]
     rules = recipe.subsets["256p"].rules
-    assert rules["min_side_px"].min == 720
+    assert recipe.videos.min_side_px.min == 720
+    assert (recipe.videos.duration_s.min, recipe.videos.duration_s.max) == (4, 120)
     assert rules["motion_vmaf"].min == 2.0
     assert (rules["motion_vector_px"].min, rules["motion_vector_px"].max) == (0.5, 7.0)
     assert rules["shots_per_s"].max == 0.85
