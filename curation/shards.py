@@ -109,6 +109,7 @@ class ShardsStage(Stage):
 
     name: ClassVar[str] = "shards"
     key: ClassVar[str] = "clip_id"
+    tracked: ClassVar[tuple[str, ...]] = ("weight", *(field.name for field in tables.CARRIED))
     version: ClassVar[int] = 1
     schema: ClassVar[pa.Schema] = tables.SHARD
 
@@ -213,4 +214,6 @@ class ShardsStage(Stage):
 
 def _failed(clip: dict[str, Any], reason: str, error: str, cpu_s: float = 0.0) -> pa.Table:
     key = {name: clip[name] for name in ("clip_id", "video_id", "subset")}
-    return tables.failed_row(tables.SHARD, key, reason, error, cpu_s)
+    # Names in messages may hold bytes that are no UTF-8, which Arrow refuses.
+    words = error.encode("utf-8", "replace").decode()
+    return tables.failed_row(tables.SHARD, key, reason, words, cpu_s)

@@ -1,5 +1,4 @@
 import io
-from fractions import Fraction
 from itertools import pairwise
 
 import av
@@ -12,32 +11,7 @@ from curation.media.decode import Frame, VideoReader
 from curation.media.errors import MediaError
 from curation.media.rendering import render
 from tests import media
-
-BITS = 10
-WIDTH, HEIGHT = 320, 180
-
-
-def numbered(path, times, rate=24, **options):
-    """A video that says in every frame, as a bar code, which frame it is; `times` in 1/1000 s."""
-    columns = np.arange(WIDTH) * BITS // WIDTH
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(
-            "libx264", rate=rate, options={"g": "48", "bf": "3", "preset": "veryfast"} | options
-        )
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.codec_context.time_base = Fraction(1, 1000)
-        for number, time in enumerate(times):
-            grey = np.where(number >> columns & 1, 220, 30).astype(np.uint8)
-            picture = np.repeat(np.tile(grey, (HEIGHT, 1))[..., None], 3, axis=2)
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = time, Fraction(1, 1000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return str(path)
-
-
-def even(num_frames, fps):
-    return [round(1000 * number / fps) for number in range(num_frames)]
+from tests.barcodes import HEIGHT, WIDTH, decoded, even, numbered, numbers
 
 
 def framing(width=160, height=96, picture=(WIDTH, HEIGHT), part=None):
@@ -58,21 +32,6 @@ def cut(path, start_s, end_s, num_frames, rotation_deg=0, shape=None, crf=12):
     return cut_clip(
         path, 0, rotation_deg, shape or framing(), start_s, end_s, num_frames, crf, "veryfast"
     )
-
-
-def decoded(sample):
-    with av.open(io.BytesIO(sample)) as container:
-        return [*container.decode(video=0)]
-
-
-def number_of(frame):
-    luma = frame.to_ndarray(format="gray")
-    columns = [int((bit + 0.5) * luma.shape[1] / BITS) for bit in range(BITS)]
-    return sum((luma[:, column].mean() > 128) << bit for bit, column in enumerate(columns))
-
-
-def numbers(sample):
-    return [number_of(frame) for frame in decoded(sample)]
 
 
 @pytest.fixture(scope="module")
