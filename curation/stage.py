@@ -20,6 +20,9 @@ class Stage(ABC):
     key: ClassVar[str]
     """The id column, present in the input rows and in the table: one row in, one row out per id."""
 
+    tracked: ClassVar[tuple[str, ...]] = ()
+    """Columns of both the input rows and the table: where they differ, the row is made again."""
+
     version: ClassVar[int]
     """Raised by whoever changes what the stage computes; a new version redoes every row."""
 

@@ -1,0 +1,211 @@
+"""The workspace: a directory or bucket prefix that holds the Delta tables of one curation.
+
+Readers see committed rows only, at any moment, whatever is being written or was killed: a table is
+what its Delta log names, never what lies in its directory.
+"""
+
+import errno
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.fs as pafs
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+Metadata = dict[str, str]
+"""What a commit says about itself: run, command, recipe, code."""
+
+TABLE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)?")
+
+
+class StorageError(RuntimeError):
+    """The storage refused or failed; the message names the place and what to do."""
+
+
+class FencedError(RuntimeError):
+    """Another run writes to the workspace; the message names it."""
+
+
+class Workspace:
+    """A local directory, or an `s3://`, `gs://` or `az://` prefix, with its tables.
+
+    Credentials and endpoints come from the environment (`AWS_ENDPOINT_URL`, `AWS_REGION`, …).
+    """
+
+    def __init__(self, uri: str | Path) -> None:
+        text = str(uri).removeprefix("file://").rstrip("/")
+        self.is_remote = "://" in text
+        self.uri = text if self.is_remote else str(Path(text).absolute())
+        if "%" in self.uri:
+            # delta-rs would take `%20` for a space, and write beside the directory it lists.
+            raise ValueError(f"a workspace cannot have '%' in its path: {self.uri}")
+
+    def table(self, name: str) -> "Table":
+        """The table of this name, such as `clips` or `shards/256p`; it need not exist yet."""
+        return Table(self, name)
+
+    def store(self, name: str = "") -> ObjectStore:
+        """The objects below `<workspace>/<name>`."""
+        return open_store(f"{self.uri}/{name}".rstrip("/"))
+
+
+def open_store(uri: str) -> ObjectStore:
+    """The objects below a local directory (made if it is not there) or a remote prefix."""
+    if "://" in uri:
+        return from_url(uri)
+    with storage_errors(uri):
+        return LocalStore(uri, mkdir=True)
+
+
+class Table:
+    """One Delta table of a workspace: for readers, and for derived tables that are replaced."""
+
+    def __init__(self, workspace: Workspace, name: str) -> None:
+        if not TABLE_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no table name: use small letters, digits, '_' and '-'")
+        self.workspace = workspace
+        self.name = name
+        self.uri = f"{workspace.uri}/{name}"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the directory is also read as plain Parquet, past the Delta log: one per subset.
+
+        Such a table holds the rows of its inputs and no others; its withdrawn files are removed.
+        """
+        return "/" in self.name
+
+    def exists(self) -> bool:
+        """Whether something was ever committed to it."""
+        with storage_errors(self.uri):
+            return DeltaTable.is_deltatable(self.uri)
+
+    def delta(self, version: int | None = None) -> DeltaTable:
+        """The Delta table as it is now, or as it was at a version that still has its files."""
+        with storage_errors(self.uri):
+            return DeltaTable(self.uri, version=version)
+
+    def dataset(self, version: int | None = None) -> ds.Dataset:
+        """The committed rows as an Arrow dataset, for DuckDB or a scan; nothing is read yet."""
+        delta = self.delta(version)
+        if self.workspace.is_remote:
+            return delta.to_pyarrow_dataset()
+        files = pafs.SubTreeFileSystem(self.uri, pafs.LocalFileSystem())
+        return delta.to_pyarrow_dataset(filesystem=files)
+
+    def read(
+        self, columns: Sequence[str] | None = None, filter: pc.Expression | None = None
+    ) -> pa.Table:
+        """The committed rows: all, or those that `filter` takes; of them all columns, or the named.
+
+        The fields carry their documentation (`doc` in their metadata).
+        """
+        with storage_errors(self.uri):
+            names = None if columns is None else [*columns]
+            return self.dataset().to_table(columns=names, filter=filter)
+
+    def replace(
+        self, table: pa.Table, metadata: Metadata, predicate: Mapping[str, str] | None = None
+    ) -> bool:
+        """Makes `table` the content of this derived table, in one commit; False if it already is.
+
+        Args:
+            table: the new rows.
+            metadata: what the commit says about itself.
+            predicate: column values, such as `{"subset": "256p"}`: only those rows are replaced,
+                and `table` holds only such rows.
+
+        Raises:
+            FencedError: when another run changed the table meanwhile.
+            StorageError: when it cannot be written.
+        """
+        exists = self.exists()
+        if exists and self._holds(table, predicate):
+            return False
+        where = " AND ".join(
+            f"{name} = {quoted(value)}" for name, value in (predicate or {}).items()
+        )
+        with storage_errors(self.uri):
+            try:
+                write_deltalake(
+                    self.uri,
+                    table,
+                    mode="overwrite",
+                    predicate=where if where and exists else None,
+                    schema_mode=None if where else "overwrite",
+                    commit_properties=CommitProperties(custom_metadata=dict(metadata)),
+                )
+            except CommitFailedError as error:
+                raise FencedError(f"{fence_sentence(self)}: {error}") from error
+        return True
+
+    def _holds(self, table: pa.Table, predicate: Mapping[str, str] | None) -> bool:
+        schema = self.dataset().schema
+        if not same_columns(schema, table.schema):
+            return False
+        chosen = None
+        for name, value in (predicate or {}).items():
+            term = pc.field(name) == value
+            chosen = term if chosen is None else chosen & term
+        return bool(self.read(filter=chosen).equals(table))
+
+
+def same_columns(left: pa.Schema, right: pa.Schema) -> bool:
+    """Whether the columns have the same names, order and types; their metadata may differ."""
+    return bool(left.names == right.names and left.types == right.types)
+
+
+def quoted(text: str) -> str:
+    """The text as an SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def fence_sentence(table: Table) -> str:
+    """Which run committed last to the table, and what that means for this one."""
+    last: dict[str, Any] = table.delta().history(1)[0]
+    who = f"run {last.get('run', 'unknown')} on {last.get('host', 'an unknown host')}"
+    return (
+        f"{who} has written version {last['version']} of {table.uri} meanwhile, so this run stops; "
+        "all that it committed before stays"
+    )
+
+
+@contextmanager
+def storage_errors(uri: str, need_bytes: int | None = None) -> Iterator[None]:
+    """Turns what the storage layers raise into a `StorageError` that names the place.
+
+    Args:
+        uri: what is read or written.
+        need_bytes: how much is about to be written there, where that is known.
+    """
+    try:
+        yield
+    except (OSError, DeltaError, BaseError) as error:
+        if isinstance(error, CommitFailedError):
+            raise
+        _raise_storage_error(uri, need_bytes, error)
+
+
+def _raise_storage_error(uri: str, need_bytes: int | None, error: Exception) -> NoReturn:
+    need = f" ({need_bytes:,} bytes)" if need_bytes else ""
+    full = f"os error {errno.ENOSPC}" in str(error) or getattr(error, "errno", 0) == errno.ENOSPC
+    if not full:
+        raise StorageError(f"{uri} cannot be read or written{need}: {error}") from error
+    free = os.statvfs(_nearest(Path(uri)))
+    raise StorageError(
+        f"no space left for writing {uri}{need}: {free.f_bavail * free.f_frsize:,} bytes are free "
+        "there. What was committed is safe; make room and type the same command again"
+    ) from error
+
+
+def _nearest(path: Path) -> Path:
+    return next(folder for folder in [path, *path.parents] if folder.exists())
