@@ -1,0 +1,239 @@
+"""The one decode pass over a video: what is measured of every frame, of some pairs, and of a few pictures.
+
+Nothing here knows of shots or clips: those are found afterwards, from the series that the pass leaves behind
+(`curation.clips`). Per frame it keeps a handful of numbers; pictures go to a scratch file as JPEG as soon as
+they are taken. So memory does not grow with the length of the video.
+
+What need not see every frame samples, and says so: VMAF motion takes every pair but one row in 16; codec
+vectors are read from `vectors_hz` P frames a second; the camera is followed over `camera_hz` pairs a second,
+each starting where the last one ended; pictures are taken a few times per clip.
+"""
+
+from array import array
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import cv2
+from av.video.frame import PictureType
+
+from curation.media.decode import Frame
+from curation.media.planes import Plane, luma, small_pictures
+from curation.media.rendering import render
+from curation.settings import Settings
+from curation.shots import ContentScorer, Jump, ShotSettings
+from curation.signals.camera import CameraStep, camera_step
+from curation.signals.picture import colourfulness, exposure, sharpness
+from curation.signals.repeats import FrameDifference, frame_difference
+from curation.signals.slideshow import unexplained_px
+from curation.signals.vectors import PairMotion, VectorEstimator, codec_vectors, pair_motion
+from curation.signals.vmaf_motion import row_sampled_vmaf_motion
+
+TIME_SLACK_S = 0.001
+"""Timestamps may be rounded to a millisecond; a frame that early still counts as on time."""
+
+LOOK_PX = (256, 144)
+"""Size at which light and colour of a picture are measured."""
+
+
+class MeasureSettings(Settings):
+    """How densely the decode pass measures what need not see every frame."""
+
+    camera_hz: float = 6.0
+    """Pairs of frames per second over which the camera is followed."""
+
+    vectors_hz: float = 4.0
+    """P frames per second whose motion vectors are read."""
+
+
+class FrameSettings(Settings):
+    """The pictures that are stored of every clip, for models and for people."""
+
+    count: int = 4
+    """Pictures per clip, about evenly spaced: the pass takes one every (shortest clip / count)."""
+
+    long_side_px: int = 640
+    """Longer side of a picture, px; smaller videos are not enlarged."""
+
+    quality: int = 90
+    """JPEG quality, 1 to 100."""
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A picture taken during the pass: its frame, its place in the scratch file, how it looks."""
+
+    frame: int
+    offset: int
+    size_bytes: int
+    look: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What was seen to move from frame `first` to frame `last`; times count from the video's start."""
+
+    first: int
+    last: int
+    camera: CameraStep
+    unexplained_px: float
+    motion: PairMotion
+
+
+@dataclass(slots=True)
+class Series:
+    """What the pass leaves behind; index `i` of an array is frame `i` in presentation order."""
+
+    times_s: "array[float]" = field(default_factory=lambda: array("d"))
+    content: "array[float]" = field(default_factory=lambda: array("f"))
+    brightness: "array[float]" = field(default_factory=lambda: array("f"))
+    change: "array[float]" = field(default_factory=lambda: array("f"))
+    peak_change: "array[float]" = field(default_factory=lambda: array("f"))
+    vmaf_motion: "array[float]" = field(default_factory=lambda: array("f"))
+    vectors: list[tuple[int, PairMotion]] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    stills: list[Still] = field(default_factory=list)
+    jumps: dict[int, Jump] = field(default_factory=dict)
+
+
+class DecodePass:
+    """Takes frames one by one; `series` holds what was measured of them."""
+
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        rotation_deg: int,
+        frame_s: float,
+        settings: tuple[ShotSettings, MeasureSettings, FrameSettings],
+        still_every_s: float,
+        spool: BinaryIO,
+    ) -> None:
+        """Prepares for a video.
+
+        Args:
+            width: display width, px.
+            height: display height, px.
+            rotation_deg: turn from the stored to the displayed frame.
+            frame_s: seconds from frame to frame, as far as the container knows.
+            settings: detectors, sampling rates, pictures.
+            still_every_s: seconds from picture to picture.
+            spool: a scratch file for the pictures.
+        """
+        shots, self._measures, self._pictures = settings
+        self._scorer = ContentScorer(shots, 1.0 / frame_s)
+        self.series = Series(jumps=self._scorer.jumps)
+        self._rotation_deg = rotation_deg
+        scale = min(1.0, self._pictures.long_side_px / max(width, height))
+        self._picture_px = (max(1, round(width * scale)), max(1, round(height * scale)))
+        self._still_every_s, self._spool = still_every_s, spool
+        self._estimate = VectorEstimator()
+        self._previous: _Seen | None = None
+        self._anchor: _Seen | None = None
+        self._last_reference = 0
+        self._next_vectors_s = 0.0
+        self._next_still_s = 0.0
+
+    def add(self, frame: Frame) -> None:
+        """Measures the next frame in presentation order."""
+        bgr, small = small_pictures(frame.picture)
+        seen = _Seen(frame, luma(frame.picture), small)
+        series = self.series
+        series.times_s.append(frame.time_s)
+        series.content.append(self._scorer(bgr, small))
+        series.brightness.append(sum(cv2.mean(bgr)[:3]) / 3.0)
+        self._pair(self._previous, seen)
+        self._vectors(frame)
+        if frame.time_s >= self._next_still_s - TIME_SLACK_S:
+            self._next_still_s = frame.time_s + self._still_every_s
+            self._still(frame, seen.luma)
+        self._camera(seen)
+        self._previous = seen
+
+    def _pair(self, before: "_Seen | None", now: "_Seen") -> None:
+        alike = before is not None and before.luma.shape == now.luma.shape
+        if before is None or not alike:
+            motion, change = 0.0, FrameDifference(0.0, 0.0)
+        else:
+            motion = row_sampled_vmaf_motion(before.luma, now.luma, now.frame.index)
+            change = frame_difference(before.small, now.small)
+        self.series.vmaf_motion.append(motion)
+        self.series.change.append(change.mean)
+        self.series.peak_change.append(change.peak)
+
+    def _vectors(self, frame: Frame) -> None:
+        kind = frame.picture.pict_type
+        if kind == PictureType.B:
+            return
+        span = max(1, frame.index - self._last_reference)
+        self._last_reference = frame.index
+        if kind != PictureType.P or frame.time_s < self._next_vectors_s - TIME_SLACK_S:
+            return
+        exported = frame.picture.side_data.get("MOTION_VECTORS")
+        if exported is None:
+            return
+        self._next_vectors_s = frame.time_s + 1.0 / self._measures.vectors_hz
+        picture = frame.picture
+        found = codec_vectors(exported.to_ndarray(), picture.width, picture.height, span)
+        if found is not None:
+            self.series.vectors.append((frame.index, pair_motion(found)))
+
+    def _camera(self, now: "_Seen") -> None:
+        anchor = self._anchor
+        if anchor is None or anchor.small.shape != now.small.shape:
+            self._anchor = now
+            return
+        seconds = now.frame.time_s - anchor.frame.time_s
+        if seconds < 1.0 / self._measures.camera_hz - TIME_SLACK_S:
+            return
+        self._anchor = now
+        width, height = now.frame.picture.width, now.frame.picture.height
+        span = now.frame.index - anchor.frame.index
+        vectors = self._estimate(anchor.small, now.small, width, height, span)
+        middle_s = anchor.frame.time_s + seconds / 2
+        camera = camera_step(vectors, width, height, middle_s, seconds)
+        unexplained = unexplained_px(anchor.small, now.small, camera, seconds)
+        camera = turned(camera, self._rotation_deg, width / height)
+        frames = (anchor.frame.index, now.frame.index)
+        self.series.steps.append(Step(*frames, camera, unexplained, pair_motion(vectors)))
+
+    def _still(self, frame: Frame, stored_luma: Plane) -> None:
+        rgb = render(frame.picture, *self._picture_px, self._rotation_deg)
+        bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+        small = cv2.resize(bgr, LOOK_PX, interpolation=cv2.INTER_AREA)
+        light = exposure(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), full_range=True)
+        look = light._asdict() | {
+            "sharpness": sharpness(stored_luma),
+            "colourfulness": colourfulness(small),
+        }
+        quality = [cv2.IMWRITE_JPEG_QUALITY, self._pictures.quality]
+        done, jpeg = cv2.imencode(".jpg", bgr, quality)
+        assert done
+        still = Still(frame.index, self._spool.tell(), jpeg.size, look)
+        self._spool.write(jpeg.tobytes())
+        self.series.stills.append(still)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A frame with the views of it that the next frames are compared with."""
+
+    frame: Frame
+    luma: Plane
+    small: Plane
+
+
+def turned(step: CameraStep, rotation_deg: int, aspect: float) -> CameraStep:
+    """A step measured on stored frames, as seen after the clockwise turn that the container asks for.
+
+    Args:
+        step: the step.
+        rotation_deg: 0, 90, 180 or 270.
+        aspect: width over height of the stored frames.
+    """
+    if rotation_deg == 180:
+        return step._replace(pan=-step.pan, tilt=-step.tilt)
+    if rotation_deg == 90:
+        return step._replace(pan=step.tilt, tilt=-step.pan, residual=step.residual / aspect)
+    if rotation_deg == 270:
+        return step._replace(pan=-step.tilt, tilt=step.pan, residual=step.residual / aspect)
+    return step

