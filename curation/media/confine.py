@@ -1,16 +1,25 @@
-"""What confines a process to its task: kernel calls, each harmless where it is not on offer."""
+"""What confines the helper process and its children; absent where the system has no such thing."""
 
 import ctypes
 import os
 import resource
 import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+
+from curation.media.landlock import landlock_version, restrict
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _LINUX = sys.platform == "linux"
 _LIBC = ctypes.CDLL(None, use_errno=True)
+
+_SYSTEM = (
+    *("/usr", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/localtime"),
+    *("/dev/null", "/dev/zero", "/dev/urandom", "/proc/self", "/proc/cpuinfo", "/proc/meminfo"),
+)
+"""What libraries read beside themselves; nothing of a user, and no other process."""
 
 
 def confine_zygote() -> dict[str, bool | str]:
@@ -18,14 +27,18 @@ def confine_zygote() -> dict[str, bool | str]:
 
     Must run before the process has a second thread.
     """
+    no_new_privileges = _LINUX and _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+    landlock = landlock_version() if no_new_privileges else 0
     return {
         "platform": sys.platform,
         "clock_limit": True,
         "cpu_limit": True,
         "memory_limit": _LINUX,
-        "ends_with_parent": _LINUX,
-        "no_new_privileges": _LINUX and _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0,
+        "ends_with_parent": True,
+        "no_new_privileges": no_new_privileges,
         "no_network": _LINUX and _leave_network(),
+        "no_other_files": landlock >= 1,
+        "no_other_processes": landlock >= 6,
     }
 
 
@@ -43,8 +56,24 @@ def _leave_network() -> bool:
     return True
 
 
-def confine_child(cpu_s: float, memory_bytes: int, output_bytes: int, open_files: int) -> None:
-    """Puts this process into its own session with hard limits, to die with its parent."""
+def confine_child(
+    inputs: Iterable[str],
+    folder: Path,
+    cpu_s: float,
+    memory_bytes: int,
+    output_bytes: int,
+    open_files: int,
+) -> None:
+    """Puts this process into its own session with hard limits, to die with its parent.
+
+    Args:
+        inputs: files that it may read, beside the libraries.
+        folder: the one folder that it may write in.
+        cpu_s: CPU-seconds before SIGXCPU.
+        memory_bytes: address space that it may add.
+        output_bytes: largest file that it may write.
+        open_files: files that it may hold open.
+    """
     os.setsid()
     if _LINUX:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -56,6 +85,10 @@ def confine_child(cpu_s: float, memory_bytes: int, output_bytes: int, open_files
     # The soft limit sends SIGXCPU, which tells a deadline from other deaths; the hard one follows.
     seconds = max(1, round(cpu_s))
     _limit(resource.RLIMIT_CPU, seconds, seconds + 5)
+    if landlock_version():
+        libraries = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
+        python = [sys.prefix, sys.base_prefix, *sys.path, *filter(None, libraries)]
+        restrict([*_SYSTEM, *python, *inputs], [folder])
 
 
 def _limit(which: int, soft: int, hard: int | None = None) -> None:

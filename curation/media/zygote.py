@@ -9,20 +9,18 @@ import gc
 import importlib
 import json
 import os
-import resource
 import select
 import shutil
 import signal
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from curation.media.confine import confine_child, confine_zygote
-from curation.media.errors import MediaError
+from curation.media.child import describe, work
+from curation.media.confine import confine_zygote
 
 _HEARTBEAT_S = 1.0
 """How often a waiting zygote looks whether its parent still lives."""
@@ -79,11 +77,11 @@ def _perform(job: dict[str, Any], folder: Path, parent: int, wake: int) -> dict[
     try:
         function = _import(job["function"])
     except Exception as failure:  # noqa: BLE001 - written into the answer, and so into the row
-        return nothing | {"reason": "bug", "error": _describe(failure)}
+        return nothing | {"reason": "bug", "error": describe(failure)}
     start = time.monotonic()
     child = os.fork()
     if child == 0:
-        _work(function, job, folder)
+        work(function, job, folder)
     in_time = _await(child, start + job["limits"]["wall_s"], parent, wake)
     _kill_group(child)
     _, status, usage = os.wait4(child, 0)
@@ -137,86 +135,6 @@ def _kill_group(child: int) -> None:
             kill(child, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             continue  # already gone, or (macOS) nothing but zombies left in the group
-
-
-def _work(function: Callable[..., bytes], job: dict[str, Any], folder: Path) -> NoReturn:
-    """The child: runs the function in an empty folder, leaves `result` or `failure`."""
-    code = 1
-    try:
-        limits = job["limits"]
-        confine_child(
-            limits["cpu_s"], limits["memory_bytes"], limits["output_bytes"], limits["open_files"]
-        )
-        _leave_pipes(folder)
-        (folder / "cwd").mkdir()
-        os.chdir(folder / "cwd")
-        try:
-            result = function(**job["arguments"])
-            failure = _store(result, folder / "result", limits["output_bytes"])
-        except MediaError as error:
-            failure = {"reason": error.reason, "error": str(error)}
-        except MemoryError as error:
-            failure = {"reason": "memory", "error": f"out of memory: {error}"}
-        except BaseException as error:  # noqa: BLE001 - written into the row
-            failure = {
-                "reason": "memory" if _is_opencv_memory(error) else "bug",
-                "error": _describe(error),
-            }
-        if failure is None:
-            code = 0
-        else:
-            (folder / "failure").write_text(json.dumps(failure))
-    finally:
-        os._exit(code)
-
-
-def _leave_pipes(folder: Path) -> None:
-    """Nothing that a function prints, or reads, may touch the zygote's own pipes."""
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    silence = os.open(os.devnull, os.O_RDONLY)
-    noise = os.open(folder / "stderr", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(silence, 0)
-    os.dup2(noise, 1)
-    os.dup2(noise, 2)
-    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-
-
-def _store(result: object, path: Path, output_bytes: int) -> dict[str, str] | None:
-    """Writes the result; returns the failure where that is impossible."""
-    if not isinstance(result, bytes):
-        return {
-            "reason": "bug",
-            "error": f"the function returned {type(result).__name__}, not bytes",
-        }
-    if len(result) > output_bytes:
-        return {
-            "reason": "storage",
-            "error": f"a result of {len(result)} bytes is over output_bytes={output_bytes}",
-        }
-    try:
-        path.write_bytes(result)
-    except OSError as error:
-        return {
-            "reason": "storage",
-            "error": f"the result could not be written to scratch: {error}",
-        }
-    return None
-
-
-def _is_opencv_memory(error: BaseException) -> bool:
-    """Whether OpenCV ran out of memory, which it reports as a `cv2.error` like any other."""
-    cv2 = sys.modules.get("cv2")
-    return (
-        cv2 is not None
-        and isinstance(error, cv2.error)
-        and getattr(error, "code", 0) == cv2.Error.StsNoMem
-    )
-
-
-def _describe(error: BaseException) -> str:
-    frames = "".join(traceback.format_tb(error.__traceback__)[-3:])
-    return f"{type(error).__name__}: {error}\n{frames}".strip()[:2000]
 
 
 def _verdict(

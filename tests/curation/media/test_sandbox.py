@@ -55,17 +55,27 @@ def fill():
             file.write(bytes(1 << 20))
     return b""
 
-def brood(path):
-    sleeper = subprocess.Popen(["sleep", "600"])
-    pathlib.Path(path).write_text(f"{os.getpid()} {sleeper.pid} {os.getppid()}")
+def brood():
+    subprocess.Popen(["sleep", "600"])
     time.sleep(600)
 
-def reach():
-    connection = socket.socket()
-    try:
-        connection.connect(("127.0.0.1", int(os.environ.get("PORT", "9"))))
-    except OSError as error:
-        return str(error.errno).encode()
+def read(path):
+    return pathlib.Path(path).read_bytes()
+
+def read_elsewhere(parts):
+    return pathlib.Path(*parts).read_bytes()
+
+def write(path):
+    pathlib.Path(path).write_bytes(b"changed")
+    return b""
+
+def temporary():
+    import tempfile
+    with tempfile.NamedTemporaryFile() as file, tempfile.TemporaryFile() as other:
+        return str(pathlib.Path(file.name).parent == pathlib.Path.cwd()).encode()
+
+def signal_process(pid):
+    os.kill(pid, 0)
     return b"reached"
 
 def connect(port):
@@ -112,6 +122,24 @@ def is_alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def descendants(pid, depth):
+    """The one child, grandchild and so on of a process, once all `depth` of them are there."""
+    found = [pid]
+
+    def complete():
+        del found[1:]
+        for _ in range(depth):
+            listing = Path(f"/proc/{found[-1]}/task/{found[-1]}/children")
+            children = listing.read_text().split() if listing.exists() else []
+            if len(children) != 1:
+                return False
+            found.append(int(children[0]))
+        return True
+
+    assert wait_until(complete)
+    return found[1:]
 
 
 def wait_until(condition, timeout_s=10.0):
@@ -216,54 +244,92 @@ def test_a_child_reaches_no_network(sandbox):
         assert sandbox.run("calls:connect", port=port).result != b"0"
 
 
+def start(sandbox, function):
+    """The call in a thread of its own, with a list that will hold its outcome."""
+    outcomes = []
+    thread = threading.Thread(target=lambda: outcomes.append(sandbox.run(function)))
+    thread.start()
+    return thread, outcomes
+
+
 def test_children_of_a_call_end_with_it_and_leave_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with Sandbox(Limits(wall_s=1.0)) as sandbox:
-        assert sandbox.run("calls:brood", path=str(tmp_path / "pids")).reason == "timeout"
-        child, grandchild, _ = map(int, (tmp_path / "pids").read_text().split())
+    with Sandbox(Limits(wall_s=2.0)) as sandbox:
+        sandbox.run("calls:echo")
+        thread, outcomes = start(sandbox, "calls:brood")
+        child, grandchild = descendants(sandbox._zygote.process.pid, 2)
+        thread.join()
+        assert outcomes[0].reason == "timeout"
         assert wait_until(lambda: not is_alive(grandchild))
         assert not Path(f"/proc/{child}").exists()
         assert list(tmp_path.glob("moviola-sandbox-*/*")) == []
 
 
-def test_a_killed_helper_costs_one_call(sandbox, tmp_path):
-    killer = threading.Thread(target=_kill_when_told, args=(tmp_path / "pids",))
-    killer.start()
-    outcome = sandbox.run("calls:brood", path=str(tmp_path / "pids"))
-    killer.join()
-    child, _, _ = map(int, (tmp_path / "pids").read_text().split())
-    assert outcome.reason == "crash"
-    assert "the sandbox itself ended" in outcome.error
+def test_a_killed_helper_costs_one_call(sandbox):
+    sandbox.run("calls:echo")
+    zygote = sandbox._zygote.process.pid
+    thread, outcomes = start(sandbox, "calls:hang")
+    (child,) = descendants(zygote, 1)
+    os.kill(zygote, signal.SIGKILL)
+    thread.join()
+    assert outcomes[0].reason == "crash"
+    assert "the sandbox itself ended" in outcomes[0].error
     assert wait_until(lambda: not is_alive(child))
     assert sandbox.run("calls:echo").result == b"{}"
-
-
-def _kill_when_told(path):
-    wait_until(lambda: path.exists() and len(path.read_text().split()) == 3)
-    os.kill(int(path.read_text().split()[2]), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_caller_that_dies_takes_helper_child_and_scratch_along(tmp_path, how):
     program = (
-        "import sys; from curation.media.sandbox import *\n"
+        "from curation.media.sandbox import *\n"
         "sandbox = Sandbox(Limits())\n"
-        "sandbox.run('calls:brood', path=sys.argv[1])"
+        "sandbox.run('calls:brood')"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
     caller = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path / "pids")],
-        env=environment,
-        stderr=subprocess.DEVNULL,
+        [sys.executable, "-c", program], env=environment, stderr=subprocess.DEVNULL
     )
-    assert wait_until(
-        lambda: (tmp_path / "pids").exists() and len((tmp_path / "pids").read_text().split()) == 3
-    )
+    family = descendants(caller.pid, 3)
     caller.send_signal(how)
     caller.wait()
-    child, _, zygote = map(int, (tmp_path / "pids").read_text().split())
-    assert wait_until(lambda: not is_alive(child) and not is_alive(zygote))
+    assert wait_until(lambda: not any(map(is_alive, family)))
     assert wait_until(lambda: list(tmp_path.glob("moviola-sandbox-*")) == [])
+
+
+@pytest.fixture
+def landlocked(sandbox):
+    if not sandbox.confinement()["no_other_files"]:
+        pytest.skip("this kernel has no Landlock")
+    return sandbox
+
+
+def test_a_child_reads_the_files_of_its_arguments_and_writes_none(landlocked, tmp_path):
+    (tmp_path / "input").write_bytes(b"input")
+    (tmp_path / "neighbour").write_bytes(b"secret")
+    assert landlocked.run("calls:read", path=str(tmp_path / "input")).result == b"input"
+    neighbour = landlocked.run("calls:read_elsewhere", parts=[str(tmp_path), "neighbour"])
+    assert "PermissionError" in neighbour.error
+    written = landlocked.run("calls:write", path=str(tmp_path / "input"))
+    assert "PermissionError" in written.error
+    assert (tmp_path / "input").read_bytes() == b"input"
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", f"/proc/{os.getpid()}/environ", str(Path.home())])
+def test_a_child_reads_nothing_of_the_user_or_of_other_processes(landlocked, name):
+    outcome = landlocked.run("calls:read_elsewhere", parts=[name])
+    assert outcome.reason == "bug"
+    assert "Error" in outcome.error
+
+
+def test_a_child_has_temporary_files_in_its_own_folder(landlocked):
+    assert landlocked.run("calls:temporary").result == b"True"
+
+
+def test_a_child_signals_no_other_process(landlocked):
+    if not landlocked.confinement()["no_other_processes"]:
+        pytest.skip("this kernel's Landlock does not scope signals")
+    outcome = landlocked.run("calls:signal_process", pid=os.getpid())
+    assert "PermissionError" in outcome.error
 
 
 def test_closing_leaves_no_process_and_no_folder(tmp_path, monkeypatch):
