@@ -52,3 +52,12 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
 def test_every_file_that_a_page_names_exists() -> None:
     pattern = r"`((?:curation|captioning|training|pipelines|tests|benchmarks|docs)/[\w/.-]+)`"
     assert sorted({name for name in re.findall(pattern, TEXT) if not (ROOT / name).exists()}) == []
+
+
+def test_the_worked_example_of_contributing_works() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    function, its_test = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[:2]
+    names: dict[str, object] = {}
+    exec(function + its_test, names)  # noqa: S102 - our own page
+    [run] = [value for name, value in names.items() if name.startswith("test_")]
+    run()
