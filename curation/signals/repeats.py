@@ -30,6 +30,9 @@ FROZEN_FROM_S = 0.5
 REPEATED = 0.2
 """A repeated frame differs by at most this part of what the frames around it do."""
 
+REPEATED_PEAK = 3.0
+"""And no block of it by more than this: a pause before a quick movement is no repeat."""
+
 MOVING = 0.25
 """Where the frames around differ by less than this in the mean, repeats cannot be told."""
 
@@ -79,7 +82,7 @@ def repeated_share(differences: Sequence[FrameDifference], fps: float) -> float:
         return 0.0
     means, peaks = np.array(differences).T
     repeats = (means <= REPEATED * _around(means, MOVING)) & (
-        peaks <= REPEATED * _around(peaks, CHANGED)
+        peaks <= np.minimum(REPEATED * _around(peaks, CHANGED), REPEATED_PEAK)
     )
     later_frame_frozen = _frozen(differences, fps)[1:]
     return float(np.count_nonzero(repeats & ~later_frame_frozen)) / (len(differences) + 1)
