@@ -37,6 +37,7 @@ def confine_zygote() -> dict[str, bool | str]:
         "ends_with_parent": True,
         "no_new_privileges": no_new_privileges,
         "no_network": _LINUX and _leave_network(),
+        "no_tcp": landlock >= 4,
         "no_other_files": landlock >= 1,
         "no_other_processes": landlock >= 6,
     }
@@ -44,16 +45,8 @@ def confine_zygote() -> dict[str, bool | str]:
 
 def _leave_network() -> bool:
     """Moves into an empty network namespace: as root, or else through an own user namespace."""
-    if _LIBC.unshare(_CLONE_NEWNET) == 0:
-        return True
-    user, group = os.geteuid(), os.getegid()
-    if _LIBC.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) != 0:
-        return False
-    # Without a mapping, files made here could not be given an owner.
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
-    return True
+    alone = _LIBC.unshare(_CLONE_NEWNET) == 0
+    return alone or _LIBC.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0
 
 
 def confine_child(
