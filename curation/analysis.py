@@ -38,10 +38,10 @@ LOOK_PX = (256, 144)
 class MeasureSettings(Settings):
     """How densely the decode pass measures what need not see every frame."""
 
-    camera_hz: float = 6.0
+    camera_hz: float = 4.0
     """Pairs of frames per second over which the camera is followed."""
 
-    vectors_hz: float = 4.0
+    vectors_hz: float = 2.0
     """P frames per second whose motion vectors are read."""
 
 

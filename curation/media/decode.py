@@ -40,7 +40,7 @@ class VideoReader:
     Attributes:
         failures: packets that the decoder gave up on, frames flagged as corrupt, and frames whose time does
             not advance, so far.
-        end_s: when the last frame so far stops being shown, seconds from the first frame.
+        frame_s: seconds from frame to frame, as far as the container and the codec tell.
     """
 
     def __init__(self, path: str, stream_index: int, *, motion_vectors: bool = False) -> None:
@@ -58,7 +58,7 @@ class VideoReader:
         self._stream_index = stream_index
         self._motion_vectors = motion_vectors
         self.failures = 0
-        self.end_s = 0.0
+        self._last: Frame | None = None
         self._container, self._stream = self._opened()
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.frame_s = 1.0 / float(rate or UNKNOWN_FPS)
@@ -73,6 +73,15 @@ class VideoReader:
         trace: TracebackType | None,
     ) -> None:
         self._container.close()
+
+    @property
+    def end_s(self) -> float:
+        """When the last frame so far stops being shown, seconds from the first frame."""
+        if self._last is None:
+            return 0.0
+        picture = self._last.picture
+        declared_s = float(picture.duration * picture.time_base) if picture.time_base else 0.0
+        return self._last.time_s + (declared_s or self.frame_s)
 
     def frames(self, start_s: float = 0.0) -> Iterator[Frame]:
         """The frames shown at or after `start_s`; with a start, indices count from the first one yielded.
@@ -157,19 +166,15 @@ class VideoReader:
                 self.failures += 1
                 continue
             last_s = time_s
-            duration_s = (
-                float(frame.duration * frame.time_base)
-                if frame.duration and frame.time_base
-                else 0.0
-            )
-            self.end_s = time_s + (duration_s or self.frame_s)
-            yield Frame(index, time_s, frame)
+            self._last = Frame(index, time_s, frame)
+            yield self._last
             index += 1
 
 
 def _shown_at(frame: av.VideoFrame) -> float:
     """Presentation time in seconds, decoding time where there is none, NaN where there is neither."""
-    stamp = frame.pts if frame.pts is not None else frame.dts
-    if stamp is None or frame.time_base is None:
+    if frame.time is not None:
+        return frame.time
+    if frame.dts is None or frame.time_base is None:
         return math.nan
-    return float(stamp * frame.time_base)
+    return float(frame.dts * frame.time_base)

@@ -52,7 +52,8 @@ def small_pictures(picture: av.VideoFrame, width: int = SMALL_WIDTH_PX) -> tuple
     chroma = buffer[height:].reshape(2, height // 2, width // 2)
     buffer[:height] = _eight_bit(_reduced(_plane(picture, 0, bits), width, height), bits)
     for index in (1, 2):
-        plane = _reduced(_plane(picture, index, bits), width // 2, height // 2)
+        # Colour is smooth: it needs no averaging first.
+        plane = cv2.resize(_plane(picture, index, bits), (width // 2, height // 2))
         chroma[index - 1] = _eight_bit(plane, bits)
     return cv2.cvtColor(buffer, cv2.COLOR_YUV2BGR_I420), buffer[:height]
 
