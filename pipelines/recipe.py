@@ -19,9 +19,9 @@ from curation.selection import SelectionSettings, SubsetSettings
 from curation.settings import Settings
 from curation.shards import ShardsSettings
 from curation.videos import VideoRules
-from pipelines.engine_settings import EngineSettings
 from pipelines.recipe_file import Entry, Origin, RecipeError, merged, read_file, read_setting
 from pipelines.recipe_values import checked, listing
+from pipelines.run import EngineSettings
 
 PACKAGED = Path(__file__).parent / "recipes"
 """The recipes that come with Moviola, found by name."""

@@ -48,10 +48,12 @@ class Key:
 def recipe_keys(model: type[Settings]) -> list[Key]:
     """Every key of `model` in the order of its definition, a group before its own keys."""
     schema = model.model_json_schema()
-    return list(_keys(schema, schema.get("$defs", {}), ()))
+    return list(_keys(schema, schema.get("$defs", {}), (), {}))
 
 
-def _keys(group: dict[str, Any], models: dict[str, Any], path: tuple[str, ...]) -> Iterator[Key]:
+def _keys(
+    group: dict[str, Any], models: dict[str, Any], path: tuple[str, ...], defaults: dict[str, Any]
+) -> Iterator[Key]:
     for name, field in group.get("properties", {}).items():
         here = (*path, name)
         inner = _resolved(field, models)
@@ -59,12 +61,18 @@ def _keys(group: dict[str, Any], models: dict[str, Any], path: tuple[str, ...]) 
         # A group without a line of its own is documented by its class.
         doc = field.get("description") or next((_doc(one) for one, at in below if at == here), "")
         kind = "group" if "properties" in inner else _type(field, models)
-        default = None if kind == "group" else field.get("default")
-        yield Key(here, kind, default, name in group.get("required", ()), " ".join(doc.split()))
+        default = defaults.get(name, field.get("default"))
+        yield Key(
+            here,
+            kind,
+            None if kind == "group" else default,
+            name in group.get("required", ()),
+            " ".join(doc.split()),
+        )
         for one, at in below:
             if at != here:
                 yield Key(at, "group", None, False, _doc(one))
-            yield from _keys(one, models, at)
+            yield from _keys(one, models, at, default if at == here and default else {})
 
 
 def _doc(group: dict[str, Any]) -> str:

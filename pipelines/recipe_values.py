@@ -26,7 +26,8 @@ def checked(entry: Entry, model: type[Model]) -> Model:
         RecipeError: with one line per problem: place, key, what is wrong, the nearest key.
     """
     try:
-        return model.model_validate_json(json.dumps(entry.plain()), strict=True)
+        values = _over(_group_defaults(model), entry.plain())
+        return model.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
         keys = recipe_keys(model)
         problems: dict[str, list[str]] = {}
@@ -45,6 +46,35 @@ def listing(settings: Settings, entry: Entry) -> str:
     return "".join(
         f"{text:<{width}}  # {origin}\n" if origin else f"{text}\n" for text, origin in lines
     )
+
+
+def _group_defaults(model: type[Settings]) -> dict[str, Any]:
+    """What groups have as defaults that their classes have not.
+
+    Without it a recipe that sets one key of such a group would lose the others.
+    """
+
+    def differing(group: Settings) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, field in type(group).model_fields.items():
+            value = getattr(group, name)
+            if isinstance(value, Settings):
+                found[name] = differing(value)
+            elif value != field.default:
+                found[name] = group.model_dump(mode="json", include={name})[name]
+        return found
+
+    return {
+        name: differing(field.default)
+        for name, field in model.model_fields.items()
+        if isinstance(field.default, Settings)
+    }
+
+
+def _over(base: Any, values: Any) -> Any:  # noqa: ANN401 - plain JSON
+    if not isinstance(base, dict) or not isinstance(values, dict):
+        return values
+    return base | {name: _over(base.get(name), value) for name, value in values.items()}
 
 
 def _line(entry: Entry, details: ErrorDetails) -> tuple[str, int]:

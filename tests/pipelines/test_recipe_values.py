@@ -43,7 +43,7 @@ class Frames(Settings):
 
 
 class Small(Settings):
-    frames: Frames = Frames()
+    frames: Frames = Frames(count=4)
     """The frames."""
 
     rules: dict[str, Bounds] = {}
@@ -70,9 +70,15 @@ def recipe(tmp_path: Path, text: str) -> Entry:
 
 def test_defaults_fill_in_what_is_not_said(tmp_path) -> None:
     small = checked(recipe(tmp_path, "rules:\n  b: {min: 1}\n  a: {max: 2.5}\n"), Small)
-    assert small.frames == Frames()
+    assert small.frames == Frames(count=4)
     assert list(small.rules) == ["b", "a"]
     assert small.rules["a"] == Bounds(max=2.5)
+
+
+def test_setting_one_key_of_a_group_keeps_the_groups_other_defaults(tmp_path) -> None:
+    small = checked(recipe(tmp_path, "frames: {quality: 0.5}"), Small)
+    assert small.frames == Frames(count=4, quality=0.5)
+    assert checked(recipe(tmp_path, "frames: {}"), Small).frames == Frames(count=4)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +128,7 @@ def test_the_listing_says_where_each_value_came_from(tmp_path) -> None:
     path = tmp_path / "r.yaml"
     assert ("quality: 0.5", f"{path}:2:3") in found
     assert ("max: 0.5", f"{path}:4:10") in found
-    assert ("count: 8", "default") in found
+    assert ("count: 4", "default") in found
     assert ('mode: "exact"', "--set mode=exact") in found
 
 
@@ -149,7 +155,7 @@ def test_keys_carry_type_default_and_documentation() -> None:
     keys = {key.dotted: key for key in recipe_keys(Small)}
     assert list(keys)[:4] == ["frames", "frames.count", "frames.quality", "rules"]
     assert keys["frames.count"].type == "integer ≥ 1, ≤ 64"
-    assert keys["frames.count"].default == 8
+    assert keys["frames.count"].default == 4
     assert keys["frames.count"].doc == "How many frames a clip has."
     assert keys["rules.<name>.max"].type == "number or null"
     assert keys["detectors[].min"].doc == "Smallest."
