@@ -91,11 +91,17 @@ def pages() -> dict[str, str]:
 def recipe_sections(model: type[Settings]) -> Iterator[str]:
     """One section per group of keys, with a row per key."""
     keys = recipe_keys(model)
+    seen: dict[str, str] = {}
     for parent in dict.fromkeys(key.path[:-1] for key in keys):
         own = next((key for key in keys if key.path == parent), None)
         title, doc = (f"`{own.dotted}`", own.doc) if own else ("The groups", TOP)
         rows = [_key_row(key) for key in keys if key.path[:-1] == parent]
-        yield f"\n## {title}\n\n{doc}\n\n" + _markdown(("key", "takes", "default", "meaning"), rows)
+        table = _markdown(("key", "takes", "default", "meaning"), rows)
+        if table in seen:
+            table = f"Its keys are those of {seen[table]}.\n"
+        else:
+            seen[table] = title
+        yield f"\n## {title}\n\n{doc}\n\n{table}"
 
 
 def _key_row(key: Key) -> tuple[str, ...]:
