@@ -112,7 +112,8 @@ def _type(field: dict[str, Any], models: dict[str, Any]) -> str:
         case "array" if "prefixItems" in field:
             return "list: " + ", ".join(_type(item, models) for item in field["prefixItems"])
         case "array":
-            return f"list of {_type(field['items'], models)}"
+            items = _type(field["items"], models)
+            return f"list of ({items})" if " or " in items else f"list of {items}"
         case "object":
             return "group" if "properties" in field else "names to values"
         case None:
