@@ -19,7 +19,8 @@ from curation.selection import SelectionSettings, SubsetSettings
 from curation.settings import Settings
 from curation.shards import ShardsSettings
 from curation.videos import VideoRules
-from pipelines.recipe_file import Entry, Origin, RecipeError, merged, read_file, read_setting
+from pipelines.recipe_entry import Entry, Origin, RecipeError, merged
+from pipelines.recipe_file import read_file, read_setting
 from pipelines.recipe_values import checked, listing
 from pipelines.run import EngineSettings
 

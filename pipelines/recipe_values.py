@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from curation.settings import Settings
-from pipelines.recipe_file import Entry, RecipeError
+from pipelines.recipe_entry import Entry, RecipeError
 from pipelines.recipe_keys import Key, recipe_keys
 
 Model = TypeVar("Model", bound=Settings)

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from curation.selection import SubsetSettings
 from pipelines.recipe import PACKAGED, Recipe, load_recipe, packaged_recipes
-from pipelines.recipe_file import RecipeError
+from pipelines.recipe_entry import RecipeError
 from pipelines.recipe_keys import recipe_keys
 
 SUBSET = "subsets: {tiny: {rules: {luma_mean: {min: 0.1}}}}\n"

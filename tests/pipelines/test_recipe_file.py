@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.recipe_file import MAX_BYTES, RecipeError, merged, read_file, read_setting
+from pipelines.recipe_entry import RecipeError, merged
+from pipelines.recipe_file import MAX_BYTES, read_file, read_setting
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pydantic import Field, model_validator
 
 from curation.settings import Settings
-from pipelines.recipe_file import Entry, Origin, RecipeError, merged, read_file, read_setting
+from pipelines.recipe_entry import Entry, Origin, RecipeError, merged
+from pipelines.recipe_file import read_file, read_setting
 from pipelines.recipe_keys import recipe_keys
 from pipelines.recipe_values import checked, listing
 
