@@ -74,7 +74,8 @@ def windows(
         settings: lengths and mode.
     """
     if times_s.size == 1:
-        return [Window(0, 1, shots[0])]
+        # None where the image is black: what fades are made of belongs to no shot.
+        return [Window(0, 1, shot) for shot in shots]
     edges_s = np.append(times_s, end_s)
     found: list[Window] = []
     for shot in shots:
@@ -89,12 +90,9 @@ def windows(
             first_s, last_s, f"{settings.seed}/{video_id}/{shot.start}", settings
         ):
             # Rounded inwards, with room for timestamps that are themselves rounded to a millisecond.
-            start, end = np.searchsorted(edges_s, [start_s - 0.002, stop_s + 0.002])
-            found.append(
-                Window(
-                    int(start), int(end) - (edges_s[min(end, times_s.size)] > stop_s + 0.002), shot
-                )
-            )
+            start = int(np.searchsorted(edges_s, start_s - 0.002))
+            end = int(np.searchsorted(edges_s, stop_s + 0.002, side="right")) - 1
+            found.append(Window(start, end, shot))
     if settings.max_per_video is not None and len(found) > settings.max_per_video:
         found.sort(key=lambda window: _fraction(f"{settings.seed}/{video_id}/{window.start}"))
         found = sorted(found[: settings.max_per_video], key=lambda window: window.start)

@@ -29,6 +29,7 @@ def confine_zygote() -> dict[str, bool | str]:
     """
     no_new_privileges = _LINUX and _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
     landlock = landlock_version() if no_new_privileges else 0
+    no_network = _LINUX and _leave_network()
     return {
         "platform": sys.platform,
         "clock_limit": True,
@@ -36,8 +37,8 @@ def confine_zygote() -> dict[str, bool | str]:
         "memory_limit": _LINUX,
         "ends_with_parent": True,
         "no_new_privileges": no_new_privileges,
-        "no_network": _LINUX and _leave_network(),
-        "no_tcp": landlock >= 4,
+        "no_network": no_network,
+        "no_tcp": no_network or landlock >= 4,
         "no_other_files": landlock >= 1,
         "no_other_processes": landlock >= 6,
     }

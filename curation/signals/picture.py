@@ -94,6 +94,8 @@ def colourfulness(picture: NDArray[np.uint8]) -> float:
 
 def _steepness(luma: cv2.typing.MatLike) -> NDArray[np.float32]:
     """For each line of 9 px along a row that holds an edge, its largest step over its rise."""
+    if luma.shape[1] < EDGE_PX:
+        return np.empty(0, np.float32)
     rows = np.ascontiguousarray(luma[::ROW_STEP])
     line = np.ones((1, EDGE_PX), np.uint8)
     rise = cv2.morphologyEx(rows, cv2.MORPH_GRADIENT, line)

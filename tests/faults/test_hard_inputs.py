@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from curation.clips import ClipsSettings, ClipsStage
 from curation.ingest import IngestSettings, IngestStage
 from curation.inputs import read_inputs
 from curation.media.sandbox import Limits, Sandbox
 from curation.storage import path_of
-from curation.tables import FAILED, OK, SOURCES
+from curation.tables import CLIPS, FAILED, OK, SOURCES
+from curation.videos import VideoRules, videos_from_sources
 from tests import media
 
 LIMITS = Limits(wall_s=20.0, memory_bytes=1 << 30)
@@ -55,6 +57,15 @@ BAD = {
 }
 """Files that are refused, with the reason."""
 
+LATER = {
+    "later hang.mp4": "timeout",
+    "later bomb.mp4": "memory",
+    "later fault.mp4": "crash",
+    "later grown.mp4": "changed",
+    "later gone.mp4": "changed",
+}
+"""Files that are fine when they are probed and not when they are decoded, with the reason then."""
+
 SPECIAL = dict.fromkeys(["fifo.mp4", "socket.mp4", "out.mp4", "device.mp4"], "not_a_file")
 
 
@@ -76,12 +87,15 @@ class HostileSandbox(Sandbox):
 
     def run(self, function, **arguments):
         path = Path(arguments["path"])
-        if path.stem in ("hang", "bomb", "fault"):
+        deed = path.stem
+        if function == "curation.clips:analyse":
+            deed = deed.removeprefix("later ")
+        if deed in ("hang", "bomb", "fault"):
             with Sandbox(self.limits.model_copy(update={"wall_s": 2.0})) as own:
-                return own.run(f"tests.faults.test_hard_inputs:{path.stem}", **arguments)
-        if path.stem == "grows":
+                return own.run(f"tests.faults.test_hard_inputs:{deed}", **arguments)
+        if deed == "grows":
             path.write_bytes(path.read_bytes() + b"more")
-        if path.stem == "vanishes":
+        if deed == "vanishes":
             path.unlink()
         return super().run(function, **arguments)
 
@@ -94,6 +108,8 @@ def folder(tmp_path_factory):
         (folder / name).write_bytes(make().read_bytes())
     for name, (make, _) in BAD.items():
         (folder / name).write_bytes(make().read_bytes())
+    for name in LATER:
+        (folder / name).write_bytes(media.plain().read_bytes() + name.encode())
     os.mkfifo(folder / "fifo.mp4")
     (folder / "out.mp4").symlink_to(media.plain())
     (folder / "device.mp4").symlink_to("/dev/zero")
@@ -119,11 +135,11 @@ def rows(sources):
 
 
 def test_every_file_has_exactly_one_row(sources, rows):
-    assert set(rows) == {*GOOD, *BAD, *SPECIAL}
+    assert set(rows) == {*GOOD, *BAD, *LATER, *SPECIAL}
     assert sources.num_rows == len(rows)
 
 
-@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("name", [*GOOD, *LATER])
 def test_an_odd_file_is_taken(rows, name):
     assert (rows[name]["status"], rows[name]["error"]) == (OK, None)
 
@@ -143,6 +159,41 @@ def test_neighbours_have_the_rows_that_they_have_alone(folder, rows):
         (alone,) = stage(read_inputs([str(folder / name)]).rows).to_pylist()
         assert alone | {"cpu_s": 0} == rows[name] | {"cpu_s": 0}
     stage._sandbox.close()
+
+
+@pytest.fixture(scope="module")
+def clips(folder, sources, rows):
+    """The rows of the decode pass by file name, made in one batch, after two files have changed."""
+    videos = videos_from_sources(sources, VideoRules())
+    (folder / "later grown.mp4").write_bytes(b"another content")
+    (folder / "later gone.mp4").unlink()
+    stage = ClipsStage(ClipsSettings(), LIMITS)
+    stage._sandbox = HostileSandbox(LIMITS)
+    table = stage(videos)
+    stage._sandbox.close()
+    assert table.schema == CLIPS
+    assert sorted(table["video_id"].to_pylist()) == videos["video_id"].to_pylist()
+    by_id = {row["video_id"]: row for row in table.to_pylist()}
+    return {name: by_id[row["video_id"]] for name, row in rows.items() if row["status"] == OK}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_an_odd_file_is_decoded(clips, rows, name):
+    assert (clips[name]["status"], clips[name]["error"]) == (OK, None)
+    if name in ("truncated.mp4", "damaged.mp4"):
+        assert clips[name]["decode_failures"] > 0
+        assert 0 < clips[name]["decoded_frames"] < 50
+    else:
+        assert clips[name]["decode_failures"] == 0
+        # A container that counts no frames declares a duration, from which theirs is estimated.
+        declared = 50 if GOOD[name] is media.variable_rate else rows[name]["num_frames"]
+        assert clips[name]["decoded_frames"] == declared
+
+
+@pytest.mark.parametrize(("name", "reason"), LATER.items())
+def test_a_file_that_turns_bad_is_refused_with_its_reason(clips, name, reason):
+    assert (clips[name]["status"], clips[name]["reason"]) == (FAILED, reason)
+    assert clips[name]["error"]
 
 
 def test_a_header_that_declares_a_billion_samples_is_refused_in_little_memory():

@@ -202,7 +202,7 @@ def test_cpu_time_is_limited_apart_from_the_clock():
     with Sandbox(Limits(wall_s=30.0, cpu_s=1.0)) as sandbox:
         outcome = sandbox.run("calls:spin")
     assert (outcome.reason, outcome.error) == ("timeout", "stopped after 1 CPU-seconds")
-    assert 0.9 < outcome.cpu_s < 3.0
+    assert 0.5 < outcome.cpu_s < 3.0
 
 
 def test_a_module_that_does_not_import_is_a_bug_of_that_call(sandbox):
