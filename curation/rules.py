@@ -10,6 +10,7 @@ from curation.settings import Settings
 
 _NO_MEASURES = {
     *("video_id", "sha256", "uris", "clip_id", "clips", "frames", "cuts", "camera_path", "carried"),
+    *("stream_index", "peak_memory_bytes"),
     *(field.name for field in tables.STATE),
 }
 

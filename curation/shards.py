@@ -64,6 +64,7 @@ def shard_inputs(
         "weight": "s.weight",
         "subset": "s.subset",
         "source_sha256": "v.sha256",
+        "stream_index": "v.stream_index",
         "source_width": "v.width",
         "source_height": "v.height",
         "source_fps": "v.fps",

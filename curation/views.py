@@ -44,6 +44,7 @@ def connect(rows: Mapping[str, Rows]) -> duckdb.DuckDBPyConnection:
     for name, table in samples.items():
         connection.register(_view_of(name), table)
     connection.register("no_shards", tables.SHARD.empty_table())
+    # BY NAME, because the tables have the engine's own columns too.
     union = " UNION ALL BY NAME ".join(
         f'SELECT * FROM "{view}"'  # noqa: S608 - subset names are checked when a recipe is read
         for view in ["no_shards", *map(_view_of, samples)]
@@ -59,7 +60,7 @@ def _view_of(table: str) -> str:
 
 def _add_clips(connection: duckdb.DuckDBPyConnection, clips: Rows) -> None:
     connection.register("clip_pictures", clips)
-    passes = [field.name for field in tables.CLIPS if field.name != "frames"]
+    passes = [field.name for field in clips.schema if field.name != "frames"]
     if isinstance(clips, pa.Table):
         connection.register("passes", clips.select(passes))
     else:

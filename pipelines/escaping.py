@@ -1,0 +1,18 @@
+"""Text from outside (file names, manifest columns, messages) made safe to print."""
+
+import re
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$-])")
+
+
+def printable(text: object) -> str:
+    """The text on one line, with every character that could move a cursor or hide written out."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
+        for char in str(text)
+    )
+
+
+def markdown(text: object) -> str:
+    """The text as Markdown that shows it as it is: no link, no HTML, no table cell, no emphasis."""
+    return _MARKDOWN.sub(r"\\\1", printable(text)).replace("\\<", "&lt;").replace("\\>", "&gt;")

@@ -1,0 +1,98 @@
+"""What `moviola explain` found out, as lines for people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from curation import tables
+from pipelines.escaping import printable
+from pipelines.explain import ClipExplanation, SubsetVerdict, VideoExplanation
+
+
+def as_lines(found: ClipExplanation | VideoExplanation) -> list[str]:
+    """The explanation for people, each line safe to print whatever names the files have."""
+    lines = _clip_lines(found) if isinstance(found, ClipExplanation) else _video_lines(found)
+    return [printable(line) for line in lines]
+
+
+def _clip_lines(clip: ClipExplanation) -> list[str]:
+    place = clip.place
+    lines = [f"clip {clip.clip_id}"]
+    lines += [f"  source     {uri}" for uri in clip.video["uris"]]
+    lines += [
+        f"  licence    {clip.video['licence'] or 'not stated'}",
+        f"  time       {place['start_s']:.3f} to {place['end_s']:.3f} s "
+        f"({place['duration_s']:.3f} s, {place['num_frames']} frames from {place['start_frame']})",
+        f"  shot       {place['shot_start_s']:.3f} to {place['shot_end_s']:.3f} s "
+        f"(from {place['cut_before']} to {place['cut_after']})",
+        "",
+        "measures",
+        *(f"  {name:<22} {_value(value)}" for name, value in clip.measures.items()),
+    ]
+    for subset in clip.subsets:
+        lines += ["", *_subset_lines(subset)]
+    if not clip.subsets:
+        lines += ["", f"in no selection: its video is {clip.video['status']}"]
+    return lines
+
+
+def _subset_lines(subset: SubsetVerdict) -> list[str]:
+    why = f" by {subset.reason}" if subset.reason else ""
+    lines = [
+        f"subset {subset.subset}: {'kept' if subset.status == tables.OK else subset.status}{why}"
+    ]
+    if subset.audit:
+        lines.append("  in the audit share: later stages process it all the same")
+    for rule in subset.rules:
+        name = rule.rule if rule.rule == rule.measure else f"{rule.rule} ({rule.measure})"
+        lines.append(f"  {name:<22} {_value(rule.value):<12} {rule.condition:<20} {rule.verdict}")
+    sample = subset.sample or {}
+    if sample.get("status") == tables.OK:
+        lines.append(
+            f"  sample     {sample['file']}, row {sample['row']}: bucket {sample['bucket']}, "
+            f"{sample['fps_token'] or 'image'}, {sample['start_s']:.3f} to {sample['end_s']:.3f} s"
+        )
+    elif sample.get("status") == tables.FAILED:
+        lines.append(f"  no sample: {sample['reason']}: {sample['error']}")
+    elif sample:
+        lines.append("  no sample yet: run the command again")
+    return lines
+
+
+def _video_lines(found: VideoExplanation) -> list[str]:
+    lines = [f"video {found.video_id}" if found.video_id else "no video"]
+    for source in found.sources:
+        lines.append(f"  source     {source['uri']}: {_state(source)}")
+    if found.video:
+        video = found.video
+        lines.append(
+            f"  video      {video['codec']}, {video['width']}x{video['height']}, "
+            f"{_value(video['fps'])} fps, {_value(video['duration_s'])} s: {_state(video)}"
+        )
+    if found.decoded:
+        decoded = found.decoded
+        lines.append(
+            f"  decoded    {_value(decoded['decoded_frames'])} frames, "
+            f"{_value(decoded['decode_failures'])} failures, {_value(decoded['num_cuts'])} cuts: "
+            f"{_state(decoded)}"
+        )
+    elif found.video and found.video["status"] == tables.OK:
+        lines.append("  decoded    not yet: run the command again")
+    lines += [
+        f"  clip {clip['clip_id']}  {clip['start_s']:.2f} to {clip['end_s']:.2f} s  "
+        f"{', '.join(filter(None, clip['verdicts'])) or 'not selected yet'}"
+        for clip in found.clips
+    ]
+    if found.decoded and found.decoded["status"] == tables.OK and not found.clips:
+        lines.append("  no clips: no shot is long enough for one (`clips.windows` of the recipe)")
+    return lines
+
+
+def _state(row: Mapping[str, Any]) -> str:
+    details = [row["reason"], row["error"]]
+    return ": ".join([str(row["status"]), *(str(detail) for detail in details if detail)])
+
+
+def _value(value: Any) -> str:  # noqa: ANN401 - a cell of any type
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,248 @@
+"""The dataset card: a README.md beside the shards, made from the committed tables alone."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import duckdb
+import obstore
+
+from curation import tables
+from curation.funnel import Step, funnel
+from curation.selection import SubsetSettings
+from curation.views import SHARDS
+from pipelines.escaping import markdown
+from pipelines.queries import last_recipe, open_views, table_names
+from pipelines.workspace import Workspace, storage_errors
+
+BAR_WIDTH = 30
+BLOCKS = " ▁▂▃▄▅▆▇█"
+
+SHOWN = (
+    *("fps", "motion_vmaf", "motion_vector_px", "camera_shake", "shots_per_s", "frozen_share"),
+    *("sharpness", "luma_mean", "contrast", "colourfulness"),
+)
+"""The measures whose spread over the samples is shown."""
+
+LICENCES = (
+    "cc0-1.0",
+    "cc-by-3.0",
+    "cc-by-4.0",
+    "cc-by-sa-3.0",
+    "cc-by-sa-4.0",
+    "apache-2.0",
+    "mit",
+)
+"""Licences that a dataset card has a word for; any other, and a mixture, is `other`."""
+
+
+def write_report(workspace: Workspace) -> str:
+    """Writes the card and returns where it is.
+
+    Raises:
+        ValueError: this is no workspace, or it has no shards yet.
+        StorageError: the storage cannot be read or written.
+    """
+    uri = f"{workspace.uri}/{SHARDS}README.md"
+    content = report(workspace).encode()
+    with storage_errors(uri, need_bytes=len(content)):
+        obstore.put(workspace.store(SHARDS.rstrip("/")), "README.md", content)
+    return uri
+
+
+def report(workspace: Workspace) -> str:
+    """The dataset card of a workspace, as Markdown with the YAML header that dataset hubs read.
+
+    Raises:
+        ValueError: this is no workspace, or it has no shards yet.
+        StorageError: the storage cannot be read.
+    """
+    subsets = [name.removeprefix(SHARDS) for name in table_names(workspace) if SHARDS in name]
+    if not subsets:
+        raise ValueError(f"{workspace.uri} has no shards yet")
+    recipe = last_recipe(workspace)
+    with open_views(workspace) as connection:
+        sections = [
+            _header(connection, subsets),
+            _introduction(connection, subsets),
+            _funnel_section(funnel(connection)),
+            *(_subset_section(connection, subset, recipe) for subset in subsets),
+            _provenance(connection),
+            _versions(workspace, subsets),
+            _columns(),
+        ]
+    return "\n".join(sections)
+
+
+def _header(connection: duckdb.DuckDBPyConnection, subsets: Sequence[str]) -> str:
+    """The YAML header. JSON is YAML, so quoting by JSON keeps any text a text."""
+    counted = connection.sql(
+        "SELECT DISTINCT coalesce(licence, '') FROM shards WHERE status = 'ok'"
+    ).fetchall()
+    named = {licence.lower().replace(" ", "-") for (licence,) in counted}
+    licence = named.pop() if len(named) == 1 else "other"
+    (num_samples,) = connection.sql("SELECT count(*) FROM shards WHERE status = 'ok'").fetchall()[0]
+    lines = ["---", f"license: {licence if licence in LICENCES else 'other'}"]
+    lines += ["task_categories:", "- text-to-video", "tags:", "- video", "- moviola"]
+    lines += ["size_categories:", f"- {_size_category(num_samples)}", "configs:"]
+    for subset in subsets:
+        lines += [f"- config_name: {json.dumps(subset)}"]
+        lines += [f"  data_files: {json.dumps(subset + '/*.parquet')}"]
+    return "\n".join([*lines, "---", ""])
+
+
+def _size_category(num: int) -> str:
+    bounds = {1e3: "n<1K", 1e4: "1K<n<10K", 1e5: "10K<n<100K", 1e6: "100K<n<1M", 1e7: "1M<n<10M"}
+    return next((name for bound, name in bounds.items() if num < bound), "n>10M")
+
+
+def _introduction(connection: duckdb.DuckDBPyConnection, subsets: Sequence[str]) -> str:
+    rows = connection.sql(
+        """SELECT subset, count(*), count(DISTINCT video_id), sum(end_s - start_s) / 3600,
+            sum(octet_length(video)) / 1e9
+        FROM shards WHERE status = 'ok' GROUP BY subset ORDER BY subset"""
+    ).fetchall()
+    table = _table(
+        ("subset", "samples", "videos", "hours", "GB"),
+        [(s, f"{n:,}", f"{v:,}", f"{h:.2f}", f"{gb:.3f}") for s, n, v, h, gb in rows],
+    )
+    return f"""# Video clips for training, curated by Moviola
+
+Single-shot clips, cut frame-exactly from their sources, brought to a few fixed shapes and encoded
+as H.264 in MP4 inside Parquet. Every input is accounted for below.
+
+{table}
+```python
+from datasets import load_dataset
+clips = load_dataset("parquet", data_files="{subsets[0]}/*.parquet")
+```
+"""
+
+
+def _funnel_section(steps: Sequence[Step]) -> str:
+    head = ("step", "unit", "in", "h", "kept", "rejected", "failed", "waiting", "CPU-s")
+    rows = [
+        (
+            step.name,
+            step.unit,
+            f"{step.num_in:,}",
+            f"{step.hours_in:.2f}",
+            *(f"{step.num(status):,}" for status in ("ok", "rejected", "failed", "waiting")),
+            f"{step.cpu_s:,.1f}",
+        )
+        for step in steps
+    ]
+    reasons = [
+        (
+            step.name,
+            outcome.status,
+            outcome.reason or "",
+            f"{outcome.num:,}",
+            f"{outcome.hours:.2f}",
+        )
+        for step in steps
+        for outcome in step.outcomes
+        if outcome.reason
+    ]
+    return f"""## Funnel
+
+{_table(head, rows)}
+{_table(("step", "status", "reason", "number", "h"), reasons)}"""
+
+
+def _subset_section(
+    connection: duckdb.DuckDBPyConnection, subset: str, recipe: Mapping[str, Any]
+) -> str:
+    parts = [f"## Subset {markdown(subset)}\n"]
+    values = recipe.get("subsets", {}).get(subset)
+    if values:
+        settings = SubsetSettings.model_validate(values)
+        rules = [(name, rule.measure or name, rule.text) for name, rule in settings.rules.items()]
+        parts.append("Rules, in the order in which they are tried:\n")
+        parts.append(_table(("rule", "measure", "keeps"), rules))
+    buckets = connection.execute(
+        """SELECT bucket, any_value(width) || 'x' || any_value(height), count(*),
+            count(*) / sum(count(*)) OVER ()
+        FROM shards WHERE subset = $subset AND status = 'ok' GROUP BY bucket ORDER BY bucket""",
+        {"subset": subset},
+    ).fetchall()
+    rows = [(bucket, size, f"{num:,}", _bar(share)) for bucket, size, num, share in buckets]
+    parts.append(_table(("bucket", "size", "samples", "share"), rows))
+    spreads = [spread for name in SHOWN if (spread := _spread(connection, subset, name))]
+    parts.append(_table(("measure", "1 %", "25 %", "median", "75 %", "99 %", "spread"), spreads))
+    return "\n".join(parts)
+
+
+def _spread(
+    connection: duckdb.DuckDBPyConnection, subset: str, column: str
+) -> tuple[str, ...] | None:
+    """Percentiles of a measure, and its histogram in 16 bins from the 1st to the 99th."""
+    found = f"""SELECT {column}::DOUBLE AS x FROM shards
+        WHERE subset = $subset AND status = 'ok' AND isfinite({column})"""  # noqa: S608 - of `SHOWN`
+    given = {"subset": subset}
+    (marks,) = connection.execute(
+        f"SELECT quantile_cont(x, [0.01, 0.25, 0.5, 0.75, 0.99]) FROM ({found})",  # noqa: S608
+        given,
+    ).fetchall()[0]
+    if marks is None:
+        return None
+    low, high = marks[0], marks[-1]
+    place = f"floor((x - {low!r}) / {max(high - low, 1e-9)!r} * 16)"
+    bins = connection.execute(
+        f"""SELECT greatest(0, least(15, {place}))::INT, count(*)
+        FROM ({found}) GROUP BY ALL""",  # noqa: S608
+        given,
+    ).fetchall()
+    most = max(num for _, num in bins)
+    heights = {place: BLOCKS[-(-num * 8 // most)] for place, num in bins}
+    shape = "".join(heights.get(place, BLOCKS[0]) for place in range(16))
+    return column, *(f"{mark:.3g}" for mark in marks), shape
+
+
+def _provenance(connection: duckdb.DuckDBPyConnection) -> str:
+    rows = connection.sql(
+        """SELECT coalesce(source, 'not stated'), coalesce(licence, 'not stated'),
+            count(DISTINCT video_id), count(*), sum(end_s - start_s) / 3600
+        FROM shards WHERE status = 'ok' GROUP BY ALL ORDER BY count(*) DESC, 1, 2"""
+    ).fetchall()
+    table = _table(
+        ("source", "licence", "videos", "samples", "h"),
+        [(s, licence, f"{v:,}", f"{n:,}", f"{h:.2f}") for s, licence, v, n, h in rows],
+    )
+    return f"## Sources and licences\n\nAs the manifests state them.\n\n{table}"
+
+
+def _versions(workspace: Workspace, subsets: Sequence[str]) -> str:
+    rows = []
+    for name in (
+        *(name for name in table_names(workspace) if SHARDS not in name),
+        *(SHARDS + s for s in subsets),
+    ):
+        delta = workspace.table(name).delta()
+        commit = delta.history(1)[0]
+        rows.append(
+            (
+                name,
+                str(delta.version()),
+                *(str(commit.get(key, "")) for key in ("run", "recipe", "code")),
+            )
+        )
+    head = ("table", "version", "last run", "recipe", "Moviola")
+    return f"## How it was made\n\n{_table(head, rows)}"
+
+
+def _columns() -> str:
+    rows = [
+        (field.name, str(field.type), field.metadata[b"doc"].decode()) for field in tables.SHARD
+    ]
+    lines = "".join(f"| `{name}` | {kind} | {doc} |\n" for name, kind, doc in rows)
+    return f"## Columns\n\n| column | type | meaning |\n| --- | --- | --- |\n{lines}"
+
+
+def _bar(share: float) -> str:
+    return f"{'█' * max(1, round(share * BAR_WIDTH))} {100 * share:.1f} %"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ("---",) * len(head), *([markdown(cell) for cell in row] for row in rows)]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)

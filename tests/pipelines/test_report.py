@@ -1,0 +1,72 @@
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from curation import tables
+from pipelines.report import report, write_report
+from pipelines.workspace import Workspace
+from tests.workspaces import curate, small_workspace
+
+
+@pytest.fixture(scope="module")
+def card():
+    return report(small_workspace())
+
+
+def header(card):
+    return yaml.safe_load(card.split("---\n")[1])
+
+
+def rows(card, first):
+    return [line for line in card.splitlines() if line.startswith(f"| {first} |")]
+
+
+def test_the_header_is_what_dataset_hubs_read(card):
+    found = header(card)
+    assert found["configs"] == [{"config_name": "256p", "data_files": "256p/*.parquet"}]
+    assert found["license"] == "other"
+    assert found["task_categories"] == ["text-to-video"]
+    assert found["size_categories"] == ["n<1K"]
+
+
+def test_the_files_it_names_are_the_samples():
+    workspace = small_workspace()
+    folder = Path(write_report(workspace)).parent
+    (pattern,) = (config["data_files"] for config in header(report(workspace))["configs"])
+    assert (folder / "README.md").read_text().startswith("---\n")
+    assert len(list(folder.glob(pattern))) >= 1
+
+
+def test_the_funnel_is_told_with_reasons(card):
+    assert "| sources | files | 4 |" in card
+    assert r"| selection/256p | rejected | motion | 1 | 0.00 |" in card
+    assert r"| videos | rejected | same\_content | 1 | 0.00 |" in card
+
+
+def test_rules_measures_and_columns_are_told(card):
+    assert r"| motion | motion\_vmaf | at least 0.1 |" in card
+    assert r"| motion\_vmaf | 2.64 |" in card
+    for field in tables.SHARD:
+        assert f"| `{field.name}` |" in card
+
+
+def test_names_from_outside_stay_text(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    shutil.copy(next(Path(small_workspace().uri).parent.glob("moving.mp4")), folder / "a.mp4")
+    hostile = '"<script>alert(1)</script> | [x](javascript:y) `z`\n# Heading\n---\n"'
+    manifest = tmp_path / "list.csv"
+    manifest.write_text(f"uri,source,licence\n{folder}/a.mp4,{hostile},CC BY 4.0\n")
+    card = report(curate(Workspace(tmp_path / "work"), manifest))
+    assert "<script" not in card
+    assert "\n# Heading" not in card
+    assert r"\[x\]\(javascript:y\)" in card
+    assert header(card)["license"] == "cc-by-4.0"
+
+
+def test_without_shards_there_is_no_card(tmp_path):
+    shutil.copytree(f"{small_workspace().uri}/sources", tmp_path / "sources")
+    with pytest.raises(ValueError, match="no shards yet"):
+        report(Workspace(tmp_path))
