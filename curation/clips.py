@@ -41,6 +41,12 @@ class ClipsStage(Stage):
     version: ClassVar[int] = 1
     schema: ClassVar[pa.Schema] = CLIPS
 
+    reads: ClassVar[list[str]] = [
+        *("video_id", "sha256", "uris"),
+        *("stream_index", "width", "height", "rotation_deg"),
+    ]
+    """The columns of `videos` that it takes."""
+
     def __init__(self, settings: ClipsSettings, limits: Limits) -> None:
         """Names what to do; `setup` prepares the worker."""
         self._settings, self._limits = settings, limits
@@ -68,7 +74,7 @@ class ClipsStage(Stage):
                     if content_hash(path) == row["sha256"]:
                         return self._analysed(key, row, path)
                     problem = f"{uri} no longer has the content it had when it was probed"
-            except (StorageError, MediaError, OSError) as error:
+            except (*StorageError, MediaError) as error:
                 problem = f"{uri}: {error}"
         return failed_row(CLIPS, key, "changed", problem)
 

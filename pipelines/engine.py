@@ -76,7 +76,8 @@ def run_stage(
     plan = plan_stage(stage, inputs, table, limit=limit, retry_failed=retry_failed)
     summary = StageSummary(plan.stage, plan.total, plan.done, plan.todo.num_rows, plan.reasons)
     on_progress(summary)
-    if plan.todo.num_rows or plan.withdrawn.num_rows:
+    # A table without rows is made all the same: what comes after it finds an empty table.
+    if plan.todo.num_rows or plan.withdrawn.num_rows or not table.exists():
         for sentence in explain(plan, stage, table, run):
             logger.info(sentence)
         with run.working():
@@ -214,7 +215,7 @@ class _Work:
         logger.info("%s: trying %d rows alone, whose worker died", self._summary.stage, len(rows))
         for outcome in self._run.cluster.rows(self._worker, rows, resources):
             if isinstance(outcome, Crash):
-                yield self._worker.failure(outcome.key, outcome.reason, outcome.error)
+                yield self._worker.failure(outcome.row, outcome.reason, outcome.error)
             else:
                 yield outcome
 

@@ -55,6 +55,9 @@ class Recipe(Settings):
     limits: Limits = Limits()
     """What one video may use while it is decoded."""
 
+    max_failed_share: float = Field(default=0.05, ge=0, le=1)
+    """Share of the rows of any step that may fail; above it a run ends with exit code 3."""
+
     engine: EngineSettings = EngineSettings()
     """How the stages are spread over processes and machines."""
 

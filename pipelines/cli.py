@@ -1,0 +1,304 @@
+"""The command `moviola`: reads arguments, calls one function, prints its answer, sets the exit code.
+
+Exit codes: 0 done; 1 a check found something wrong, or a bug; 2 bad usage, recipe or input; 3 done, but
+more rows failed than the recipe allows; 4 storage; 130 interrupted (run the same command again).
+"""
+
+import json
+import logging
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import get_args
+
+import click
+import pyarrow.compute as pc
+
+from curation.inputs import Inputs, read_inputs
+from curation.storage import StorageError as SourceStorageError
+from pipelines import doctor as doctor_checks
+from pipelines import queries, summary
+from pipelines.curate import STAGES, Curation, passed_over, plans
+from pipelines.escaping import printable
+from pipelines.explain import explain as explain_one
+from pipelines.explain_text import as_lines
+from pipelines.progress import Progress, Style
+from pipelines.recipe import LoadedRecipe, load_recipe
+from pipelines.report import write_report
+from pipelines.run import Run
+from pipelines.verify import verify as verify_workspace
+from pipelines.worker import StageError
+from pipelines.workspace import StorageError, Workspace
+
+USAGE, FAILED_ROWS, STORAGE, INTERRUPTED = 2, 3, 4, 130
+
+recipe_argument = click.argument("recipe", metavar="RECIPE")
+workspace_argument = click.argument("workspace", metavar="WORKSPACE")
+workspace_option = click.option(
+    "--workspace", required=True, help="Directory, s3://, gs:// or az:// prefix."
+)
+input_option = click.option(
+    "--input", "inputs", multiple=True, help="Folder, glob, file, URI or manifest; repeatable."
+)
+set_option = click.option(
+    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Overrides a recipe key; repeatable."
+)
+limit_option = click.option(
+    "--limit", type=click.IntRange(min=0), help="At most so many rows per stage."
+)
+retry_option = click.option("--retry-failed", is_flag=True, help="Tries failed rows again.")
+progress_option = click.option(
+    "--progress",
+    type=click.Choice(get_args(Style)),
+    help="How to show progress, on standard error.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Answers in JSON.")
+
+
+@click.group()
+@click.version_option(package_name="moviola")
+def app() -> None:
+    """Turns raw footage into training shards."""
+
+
+@app.command()
+@recipe_argument
+@click.option("--workspace", default="", help="Directory, s3://, gs:// or az:// prefix.")
+@input_option
+@set_option
+@limit_option
+@retry_option
+@click.option("--dry-run", is_flag=True, help="Says what would be done, and does nothing.")
+@click.option("--print-config", is_flag=True, help="Prints every value and where it comes from.")
+@progress_option
+@json_option
+def curate(
+    recipe: str,
+    workspace: str,
+    inputs: tuple[str, ...],
+    sets: tuple[str, ...],
+    limit: int | None,
+    retry_failed: bool,
+    dry_run: bool,
+    print_config: bool,
+    progress: Style | None,
+    as_json: bool,
+) -> None:
+    """The whole way from footage to shards; the same line again resumes."""
+    loaded = load_recipe(recipe, sets)
+    if print_config:
+        sys.stdout.write(loaded.config())
+        return
+    if not workspace or not inputs:
+        raise click.UsageError("curate needs --input and --workspace")
+    found = read_inputs(list(inputs), loaded.recipe.ingest.follow_links)
+    if said := passed_over(found):
+        logging.getLogger(__name__).info(said)
+    place = Workspace(workspace)
+    if dry_run:
+        _print_plans(loaded, place, found, limit, retry_failed)
+        return
+    if not found.rows.num_rows:
+        logging.getLogger(__name__).warning("no input files: %s", ", ".join(map(printable, inputs)))
+    with _at_work(loaded, place, progress, limit, retry_failed) as work:
+        work.all(found)
+    _finish(work, as_json)
+
+
+@app.command()
+@click.argument("name", metavar="NAME", type=click.Choice(STAGES))
+@recipe_argument
+@workspace_option
+@input_option
+@set_option
+@limit_option
+@retry_option
+@progress_option
+@json_option
+def stage(
+    name: str,
+    recipe: str,
+    workspace: str,
+    inputs: tuple[str, ...],
+    sets: tuple[str, ...],
+    limit: int | None,
+    retry_failed: bool,
+    progress: Style | None,
+    as_json: bool,
+) -> None:
+    """One stage (sources, clips or shards) on what the stages before it have made."""
+    loaded = load_recipe(recipe, sets)
+    if (name == "sources") != bool(inputs):
+        raise click.UsageError("--input belongs to stage sources, and only there")
+    with _at_work(loaded, Workspace(workspace), progress, limit, retry_failed) as work:
+        if name == "sources":
+            work.sources(read_inputs(list(inputs), loaded.recipe.ingest.follow_links))
+        else:
+            queries.table_names(work.workspace)
+            (work.clips if name == "clips" else work.shards)()
+    _finish(work, as_json)
+
+
+@app.command()
+@recipe_argument
+@workspace_option
+@set_option
+@json_option
+def select(recipe: str, workspace: str, sets: tuple[str, ...], as_json: bool) -> None:
+    """Decides again from stored measures; nothing is decoded."""
+    loaded = load_recipe(recipe, sets)
+    place = Workspace(workspace)
+    queries.table_names(place)
+    with _at_work(loaded, place) as work:
+        work.videos()
+        work.select()
+    _finish(work, as_json)
+
+
+@app.command()
+@workspace_argument
+@click.argument("query", metavar="SQL")
+@json_option
+def sql(workspace: str, query: str, as_json: bool) -> None:
+    """Asks DuckDB, over committed rows only."""
+    answer = queries.run_query(Workspace(workspace), query)
+    if as_json:
+        sys.stdout.write(json.dumps(answer.to_pylist(), default=str) + "\n")
+    else:
+        sys.stdout.write(queries.as_text(answer) + "\n")
+
+
+@app.command()
+@workspace_argument
+@json_option
+def verify(workspace: str, as_json: bool) -> None:
+    """Checks that every id is accounted for and every file is whole."""
+    found = verify_workspace(Workspace(workspace))
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(found) | {"is_sound": found.is_sound}) + "\n")
+    else:
+        for finding in found.findings:
+            sys.stdout.write(f"{finding.check}: {finding.subject}: {printable(finding.problem)}\n")
+        sys.stdout.write(
+            f"{found.num_rows:,} rows in {found.num_files:,} files, {found.num_samples:,} samples: "
+            f"{'all is sound' if found.is_sound else f'{len(found.findings):,} findings'}\n"
+        )
+    if not found.is_sound:
+        raise click.exceptions.Exit(1)
+
+
+@app.command()
+@workspace_argument
+@click.argument("name", metavar="CLIP_ID")
+@json_option
+def explain(workspace: str, name: str, as_json: bool) -> None:
+    """Every measure, threshold and verdict of a clip, its source, and where it went."""
+    found = explain_one(Workspace(workspace), name)
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(found), default=str) + "\n")
+    else:
+        sys.stdout.write("\n".join(as_lines(found)) + "\n")
+
+
+@app.command()
+@workspace_argument
+def report(workspace: str) -> None:
+    """Writes the dataset card, README.md beside the shards."""
+    sys.stdout.write(f"wrote {printable(write_report(Workspace(workspace)))}\n")
+
+
+@app.command()
+@click.option("--workspace", help="Tries its storage as well.")
+@json_option
+def doctor(workspace: str | None, as_json: bool) -> None:
+    """Checks this machine: versions, codecs, disk, GPU, confinement, storage."""
+    found = doctor_checks.checks(workspace)
+    text = doctor_checks.as_json(found) if as_json else doctor_checks.as_text(found)
+    sys.stdout.write(text)
+    raise click.exceptions.Exit(doctor_checks.exit_code(found))
+
+
+def main() -> None:
+    """Entry point of the command: every error the user can mend is one message and an exit code."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    for package in ("curation", "pipelines"):
+        logging.getLogger(package).setLevel(logging.INFO)
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
+    try:
+        code = app.main(standalone_mode=False)
+    except (KeyboardInterrupt, click.Abort):
+        return _say(
+            "interrupted; what was finished is kept: run the same command again", INTERRUPTED
+        )
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (StorageError, *SourceStorageError) as error:
+        return _say(str(error), STORAGE)
+    except StageError as error:
+        return _say(str(error), 1)
+    except ValueError as error:
+        return _say(str(error), USAGE)
+    return code if isinstance(code, int) else 0
+
+
+def _say(message: str, code: int) -> int:
+    sys.stderr.write(f"moviola: {message}\n")
+    return code
+
+
+@contextmanager
+def _at_work(
+    loaded: LoadedRecipe,
+    workspace: Workspace,
+    progress: Style | None = None,
+    limit: int | None = None,
+    retry_failed: bool = False,
+) -> Iterator[Curation]:
+    recipe = loaded.recipe
+    run = Run(
+        workspace,
+        recipe.engine,
+        command=shlex.join(["moviola", *sys.argv[1:]]),
+        recipe=recipe.model_dump(mode="json"),
+        recipe_hash=recipe.hash,
+    )
+    with run, Progress(progress) as shown:
+        yield Curation(recipe, workspace, run, shown, limit, retry_failed)
+
+
+def _finish(work: Curation, as_json: bool) -> None:
+    """Prints the last screen, and leaves with 3 where too many rows failed."""
+    steps = summary.steps_of(work.workspace)
+    if as_json:
+        sys.stdout.write(summary.as_json(work.workspace, steps, work.summaries) + "\n")
+    else:
+        place = shlex.quote(work.workspace.uri)
+        sys.stdout.write(
+            summary.as_text(work.workspace, steps, work.summaries, f"moviola report {place}") + "\n"
+        )
+    allowed, failed = work.recipe.max_failed_share, summary.failed_share(steps)
+    if failed > allowed:
+        sys.stderr.write(
+            f"moviola: {failed:.1%} of a step's rows failed; max_failed_share is {allowed:.1%}\n"
+        )
+        raise click.exceptions.Exit(FAILED_ROWS)
+
+
+def _print_plans(
+    loaded: LoadedRecipe, place: Workspace, found: Inputs, limit: int | None, retry_failed: bool
+) -> None:
+    size = pc.sum(found.rows["size_bytes"]).as_py() or 0
+    sys.stdout.write(f"inputs: {found.rows.num_rows:,} files, {size:,} bytes\n")
+    for plan in plans(loaded.recipe, place, found, limit, retry_failed):
+        withdrawn = "".join(f", {count:,} withdrawn: {why}" for why, count in plan.reasons.items())
+        sys.stdout.write(
+            f"{plan.stage}: {plan.total:,} known, {plan.done:,} done, "
+            f"{plan.todo.num_rows:,} to do{withdrawn}\n"
+        )
+    sys.stdout.write("what is still to be probed and decoded will add to the later stages\n")

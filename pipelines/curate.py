@@ -1,0 +1,167 @@
+"""The way from source files to shards: which stage reads what, in which order."""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.clips import ClipsStage
+from curation.ingest import IngestStage
+from curation.inputs import Inputs
+from curation.selection import select
+from curation.settings import fingerprint
+from curation.shards import ShardsStage, shard_inputs
+from curation.stage import Stage
+from curation.tables import CLIPS, OK, SELECTION, SOURCES
+from curation.videos import videos_from_sources
+from curation.views import SHARDS, Rows
+from pipelines.engine import plan_stage, run_stage
+from pipelines.plan import Plan
+from pipelines.progress import StageSummary
+from pipelines.recipe import Recipe
+from pipelines.run import Run, StageResources
+from pipelines.workspace import Workspace
+
+STAGES = ("sources", "clips", "shards")
+"""The stages that do work of their own; `videos` and `selection` are derived by queries."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Curation:
+    """One recipe at work in one workspace.
+
+    Attributes:
+        summaries: what each stage did so far, in order.
+    """
+
+    recipe: Recipe
+    workspace: Workspace
+    run: Run
+    on_progress: Callable[[StageSummary], None] = lambda summary: None
+    limit: int | None = None
+    retry_failed: bool = False
+    summaries: list[StageSummary] = field(default_factory=list)
+
+    def all(self, inputs: Inputs) -> None:
+        """The whole way to shards.
+
+        Raises:
+            ValueError, StageError, StorageError, Interrupted: as `run_stage`.
+        """
+        self.sources(inputs)
+        self.clips()
+        self.select()
+        self.shards()
+
+    def sources(self, inputs: Inputs) -> None:
+        """Fetches, hashes and probes the inputs, then derives the table of videos."""
+        self._run(IngestStage(self.recipe.ingest, self.recipe.limits), inputs.rows, "sources")
+        self.videos()
+
+    def videos(self) -> None:
+        """Judges the probed files by the recipe's rules; nothing is opened."""
+        videos = videos_from_sources(self._rows("sources"), self.recipe.videos)
+        self.workspace.table("videos").replace(videos, self.run.metadata)
+
+    def clips(self) -> None:
+        """The decode pass over every accepted video."""
+        self._run(clips_stage(self.recipe), clip_inputs(self._rows("videos")), "clips")
+
+    def select(self) -> None:
+        """Decides on every clip for every subset of the recipe; nothing is decoded."""
+        table = self.workspace.table("selection")
+        if not table.exists():
+            table.replace(SELECTION.empty_table(), self.run.metadata)
+        clips, videos = self._dataset("clips"), self._dataset("videos")
+        for name, subset in self.recipe.subsets.items():
+            verdicts = select(name, subset, self.recipe.selection, clips, videos)
+            table.replace(verdicts, self.run.metadata, {"subset": name})
+
+    def shards(self) -> None:
+        """Cuts and encodes the kept clips of every subset of the recipe."""
+        for name in self.recipe.subsets:
+            self._run(shards_stage(self.recipe, name), self._shard_inputs(name), SHARDS + name)
+
+    def _run(self, stage: Stage, inputs: pa.Table, table: str) -> None:
+        resources: StageResources = getattr(self.run.settings.stages, stage.name)
+        summary = run_stage(
+            stage,
+            inputs,
+            self.workspace.table(table),
+            self.run,
+            resources,
+            self.on_progress,
+            limit=self.limit,
+            retry_failed=self.retry_failed,
+        )
+        self.summaries.append(summary)
+
+    def _shard_inputs(self, subset: str) -> pa.Table:
+        rows = [self._dataset(name) for name in ("selection", "clips", "videos")]
+        return shard_inputs(subset, self.recipe.subsets[subset].buckets, *rows)
+
+    def _rows(self, name: str) -> pa.Table:
+        return self.workspace.table(name).read()
+
+    def _dataset(self, name: str) -> Rows:
+        return self.workspace.table(name).dataset()
+
+
+def plans(
+    recipe: Recipe,
+    workspace: Workspace,
+    inputs: Inputs,
+    limit: int | None = None,
+    retry_failed: bool = False,
+) -> Iterator[Plan]:
+    """What `Curation.all` would do, stage by stage, as far as the workspace tells today.
+
+    Nothing is changed. The videos of files that are still to be probed are not known yet, nor are
+    the clips of videos that are still to be decoded.
+    """
+
+    def planned(stage: Stage, rows: pa.Table, name: str) -> Plan:
+        table = workspace.table(name)
+        return plan_stage(stage, rows, table, limit=limit, retry_failed=retry_failed)
+
+    yield planned(IngestStage(recipe.ingest, recipe.limits), inputs.rows, "sources")
+    sources = workspace.table("sources")
+    known = sources.read() if sources.exists() else SOURCES.empty_table()
+    videos = videos_from_sources(known, recipe.videos)
+    yield planned(clips_stage(recipe), clip_inputs(videos), "clips")
+    table = workspace.table("clips")
+    clips: Rows = table.dataset() if table.exists() else CLIPS.empty_table()
+    for name, subset in recipe.subsets.items():
+        verdicts = select(name, subset, recipe.selection, clips, videos)
+        kept = shard_inputs(name, subset.buckets, verdicts, clips, videos)
+        yield planned(shards_stage(recipe, name), kept, SHARDS + name)
+
+
+def clips_stage(recipe: Recipe) -> ClipsStage:
+    """The decode pass as the recipe wants it."""
+    return ClipsStage(recipe.clips, recipe.limits)
+
+
+def clip_inputs(videos: pa.Table) -> pa.Table:
+    """The rows of `videos` that the decode pass takes: all that are `ok`."""
+    return videos.filter(pc.equal(videos["status"], OK)).select(ClipsStage.reads)
+
+
+def shards_stage(recipe: Recipe, subset: str) -> ShardsStage:
+    """The shards stage of one subset; the stored pictures of clips do not matter to it."""
+    clips = recipe.clips
+    upstream = fingerprint(ClipsStage.version, clips.shots, clips.windows, clips.measures)
+    return ShardsStage(recipe.shards, recipe.subsets[subset].buckets, recipe.limits, upstream)
+
+
+def passed_over(inputs: Inputs) -> str:
+    """One sentence on files that were skipped or named twice; empty where there are none."""
+    parts = [f"{count:,} {kind}" for kind, count in inputs.skipped.most_common()]
+    said = f"passed over {', '.join(parts)}" if parts else ""
+    if inputs.duplicates:
+        said += f"{'; ' if said else ''}{inputs.duplicates:,} files were named twice"
+    return said
