@@ -1,18 +1,22 @@
 """Writes the pages of docs/ that list what the code defines, for `make docs`."""
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import click
 import pyarrow as pa
 
 from curation.settings import Settings
 from curation.tables import FAILURES, FINGERPRINT, MOTION_MEASURES, TABLES
 from pipelines.asset_lock import AssetLock, read_lock
+from pipelines.cli import app
 from pipelines.recipe import Recipe
 from pipelines.recipe_keys import Key, recipe_keys
 
 FOLDER = Path(__file__).parents[1] / "docs"
+MAKEFILE = Path(__file__).parents[1] / "Makefile"
 
 RECIPES = """\
 # Recipes
@@ -65,6 +69,24 @@ one of three states: `ok`, `rejected` by a rule, or `failed` with an error. `mov
 "select …"` asks them; there, the view `clips` has one row per clip.
 """
 
+COMMANDS = """\
+# Commands
+
+<!-- Written by `make docs` from pipelines/cli.py; change the text there. -->
+
+A workspace and an input may be a path or an `s3://`, `gs://` or `az://` URI. Each command has a
+`make` target that sets `.venv` up first and prints the command it runs: `make help`.
+
+| exit code | means |
+| --- | --- |
+| 0 | done |
+| 1 | a check found something wrong, or a bug |
+| 2 | bad usage, recipe or input; the message says what and where |
+| 3 | done, but more rows failed than `max_failed_share` allows |
+| 4 | storage cannot be reached or written |
+| 130 | interrupted; what was finished is kept, and the same command goes on from there |
+"""
+
 ASSETS_INTRODUCTION = """\
 # Footage that is fetched
 
@@ -83,6 +105,7 @@ def pages() -> dict[str, str]:
     """Every generated page: its name in docs/ and its text."""
     return {
         "recipes.md": RECIPES + "".join(recipe_sections(Recipe)),
+        "commands.md": COMMANDS + "".join(_command_sections(app)),
         "tables.md": TABLES_INTRODUCTION + "".join(_table_sections()),
         "assets.md": ASSETS_INTRODUCTION + "".join(_asset_sections(read_lock())),
     }
@@ -112,6 +135,24 @@ def _key_row(key: Key) -> tuple[str, ...]:
     else:
         default = f"`{json.dumps(key.default, ensure_ascii=False)}`"
     return f"`{key.path[-1]}`", key.type, default, key.doc
+
+
+def _command_sections(group: click.Group) -> Iterator[str]:
+    for name, command in sorted(group.commands.items()):
+        context = click.Context(command, info_name=f"moviola {name}")
+        rows = []
+        for option in command.params:
+            if isinstance(option, click.Option):
+                names = ", ".join(f"`{text}`" for text in option.opts)
+                takes = "" if option.is_flag else option.make_metavar(context)
+                rows.append((names, takes, option.help or ""))
+        arguments = " ".join(command.collect_usage_pieces(context))
+        yield f"\n## `moviola {name} {arguments}`\n\n{command.help}\n\n"
+        if rows:
+            yield _markdown(("option", "takes", "meaning"), rows)
+    targets = re.findall(r"^([a-z-]+):.*## (.*)$", MAKEFILE.read_text(encoding="utf-8"), re.M)
+    yield "\n## With make\n\n"
+    yield _markdown(("target", "meaning"), [(f"`make {name}`", doc) for name, doc in targets])
 
 
 def _table_sections() -> Iterator[str]:
@@ -156,7 +197,7 @@ def _asset_sections(lock: AssetLock) -> Iterator[str]:
 """
 
 
-def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _markdown(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n" for cells in lines

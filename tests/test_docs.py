@@ -4,8 +4,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
-from typer.main import get_command
 
 from pipelines.cli import app
 
@@ -33,11 +33,11 @@ def test_every_make_target_is_in_the_docs(target: str) -> None:
     assert f"make {target}" in TEXT
 
 
-@pytest.mark.parametrize("command", sorted(get_command(app).commands))
+@pytest.mark.parametrize("command", sorted(app.commands))
 def test_every_command_and_option_is_in_the_docs(command: str) -> None:
     assert f"moviola {command}" in TEXT
-    for parameter in get_command(app).commands[command].params:
-        if parameter.param_type_name == "option":
+    for parameter in app.commands[command].params:
+        if isinstance(parameter, click.Option):
             assert any(f"`{name}" in TEXT or f" {name}" in TEXT for name in parameter.opts), (
                 parameter
             )
