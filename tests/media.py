@@ -202,6 +202,12 @@ def one_pixel() -> Path:
     return ffmpeg("one.png", *source("color", "1x1", seconds=1.0), "-frames:v", "1")
 
 
+def two_halves() -> Path:
+    """A PNG that is black on the left and white on the right."""
+    right = "drawbox=x=iw/2:w=iw/2:color=white:thickness=fill"
+    return ffmpeg("halves.png", *source("color", seconds=1.0), "-vf", right, "-frames:v", "1")
+
+
 def single_frame() -> Path:
     """An MP4 of one frame."""
     return ffmpeg("single.mp4", *source(), "-frames:v", "1", *H264)

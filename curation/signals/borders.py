@@ -72,12 +72,16 @@ def content_rectangle(frames: Sequence[NDArray[np.uint8]]) -> Rectangle:
             _bar(lowest[inside][::-1], highest[inside][::-1]),
         )
         y, bottom = y + top, bottom - low
+        if y >= bottom:
+            return Rectangle(0, 0, width, height)  # two plain halves are a picture, not two bars
         inside = np.s_[y:bottom, x:right]
         left, far = (
             _bar(lowest[inside].T, highest[inside].T),
             _bar(lowest[inside].T[::-1], highest[inside].T[::-1]),
         )
         x, right = x + left, right - far
+        if x >= right:
+            return Rectangle(0, 0, width, height)
     return Rectangle(x, y, right - x, bottom - y)
 
 

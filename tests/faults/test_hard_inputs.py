@@ -1,12 +1,9 @@
 """Files that break other tools: each is one row with its reason, and no neighbour notices."""
 
-import ctypes
 import os
 import socket
-import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from curation.clips import ClipsSettings, ClipsStage
@@ -32,6 +29,7 @@ GOOD = {
     os.fsdecode(b"\xff\xfe.mp4"): media.hdr,
     "x" * 255: lambda: media.rotated(180),
     "one pixel.png": media.one_pixel,
+    "two halves.png": media.two_halves,
     "single frame.mp4": media.single_frame,
     "truncated.mp4": media.truncated,
     "damaged.mp4": media.damaged_middle,
@@ -69,19 +67,6 @@ LATER = {
 SPECIAL = dict.fromkeys(["fifo.mp4", "socket.mp4", "out.mp4", "device.mp4"], "not_a_file")
 
 
-def hang(**_: object) -> bytes:
-    time.sleep(600)
-    return b""
-
-
-def bomb(**_: object) -> bytes:
-    return np.ones(1 << 40, np.uint8).tobytes()
-
-
-def fault(**_: object) -> bytes:
-    return ctypes.string_at(0)
-
-
 class HostileSandbox(Sandbox):
     """A sandbox in which files of some names do what no test file can be made to do for sure."""
 
@@ -92,7 +77,7 @@ class HostileSandbox(Sandbox):
             deed = deed.removeprefix("later ")
         if deed in ("hang", "bomb", "fault"):
             with Sandbox(self.limits.model_copy(update={"wall_s": 2.0})) as own:
-                return own.run(f"tests.faults.test_hard_inputs:{deed}", **arguments)
+                return own.run(f"tests.faults.misdeeds:{deed}", **arguments)
         if deed == "grows":
             path.write_bytes(path.read_bytes() + b"more")
         if deed == "vanishes":
