@@ -1,12 +1,12 @@
-"""The one decode pass over a video: what is measured of every frame, of some pairs, and of a few pictures.
+"""The one decode pass over a video: what is measured of frames, of pairs, and of a few pictures.
 
-Nothing here knows of shots or clips: those are found afterwards, from the series that the pass leaves behind
-(`curation.clips`). Per frame it keeps a handful of numbers; pictures go to a scratch file as JPEG as soon as
-they are taken. So memory does not grow with the length of the video.
+Nothing here knows of shots or clips: those are found afterwards, from the series that the pass
+leaves behind (`curation.clips`). Per frame it keeps a handful of numbers; pictures go to a scratch
+file as JPEG as soon as they are taken. So memory does not grow with the length of the video.
 
-What need not see every frame samples, and says so: VMAF motion takes every pair but one row in 16; codec
-vectors are read from `vectors_hz` P frames a second; the camera is followed over `camera_hz` pairs a second,
-each starting where the last one ended; pictures are taken a few times per clip.
+What need not see every frame samples, and says so: VMAF motion takes every pair but one row in 32;
+codec vectors are read from `vectors_hz` P frames a second; the camera is followed over `camera_hz`
+pairs a second, each starting where the last one ended; pictures are taken a few times per clip.
 """
 
 from array import array
@@ -14,13 +14,15 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import cv2
+import numpy as np
 from av.video.frame import PictureType
 
+from curation.detectors import ShotSettings
+from curation.jumps import ContentScorer, Jump
 from curation.media.decode import Frame
 from curation.media.planes import Plane, luma, small_pictures
 from curation.media.rendering import render
 from curation.settings import Settings
-from curation.shots import ContentScorer, Jump, ShotSettings
 from curation.signals.camera import CameraStep, camera_step
 from curation.signals.picture import colourfulness, exposure, sharpness
 from curation.signals.repeats import FrameDifference, frame_difference
@@ -70,7 +72,7 @@ class Still:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What was seen to move from frame `first` to frame `last`; times count from the video's start."""
+    """What moved from frame `first` to frame `last`; times count from the video's start."""
 
     first: int
     last: int
@@ -199,8 +201,9 @@ class DecodePass:
     def _still(self, frame: Frame, stored_luma: Plane) -> None:
         rgb = render(frame.picture, *self._picture_px, self._rotation_deg)
         bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
-        small = cv2.resize(bgr, LOOK_PX, interpolation=cv2.INTER_AREA)
-        light = exposure(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), full_range=True)
+        small = np.asarray(cv2.resize(bgr, LOOK_PX, interpolation=cv2.INTER_AREA), np.uint8)
+        grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+        light = exposure(grey, full_range=True)
         look = light._asdict() | {
             "sharpness": sharpness(stored_luma),
             "colourfulness": colourfulness(small),
@@ -223,11 +226,11 @@ class _Seen:
 
 
 def turned(step: CameraStep, rotation_deg: int, aspect: float) -> CameraStep:
-    """A step measured on stored frames, as seen after the clockwise turn that the container asks for.
+    """A step measured on stored frames, as seen after the turn that the container asks for.
 
     Args:
         step: the step.
-        rotation_deg: 0, 90, 180 or 270.
+        rotation_deg: 0, 90, 180 or 270, clockwise.
         aspect: width over height of the stored frames.
     """
     if rotation_deg == 180:

@@ -1,6 +1,5 @@
-"""The clips stage: one confined decode pass per video, then its shots, its clips and their measures."""
+"""The clips stage: one confined decode pass per video gives its shots, clips and measures."""
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
@@ -11,13 +10,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curation.analysis import DecodePass, FrameSettings, MeasureSettings, Series, Still
+from curation.detectors import ShotSettings
 from curation.ingest import content_hash
 from curation.measures import borders, measures
 from curation.media.decode import VideoReader
 from curation.media.errors import MediaError
 from curation.media.sandbox import Limits, Sandbox
 from curation.settings import Settings, fingerprint
-from curation.shots import ShotSettings, shots, transitions
+from curation.shots import shots, transitions
 from curation.stage import Stage
 from curation.storage import StorageError, local_copy
 from curation.tables import CLIPS, OK, clip_id, failed_row
@@ -106,7 +106,8 @@ def analyse(path: str, video: dict[str, Any], settings: dict[str, Any]) -> bytes
 
     Args:
         path: a local file.
-        video: `video_id`, `stream_index`, `width`, `height` and `rotation_deg` as the probe found them.
+        video: `video_id`, `stream_index`, `width`, `height` and `rotation_deg` as the probe found
+            them.
         settings: a `ClipsSettings` as JSON.
 
     Raises:
@@ -143,7 +144,8 @@ def analyse(path: str, video: dict[str, Any], settings: dict[str, Any]) -> bytes
     table = pa.Table.from_pylist([row], schema=CLIPS)
     with pa.ipc.new_stream(sink, CLIPS) as writer:
         writer.write_table(table)
-    return sink.getvalue().to_pybytes()
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
 
 
 def _clips(

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.analysis import Series, Step, Still
-from curation.shots import ShotSettings, content_cuts
+from curation.detectors import ShotSettings, content_cuts
 from curation.signals.borders import content_rectangle
 from curation.signals.camera import camera_motion
 from curation.signals.repeats import FrameDifference, frozen_share, repeated_share
@@ -16,7 +16,8 @@ from curation.signals.vectors import clip_motion
 from curation.windows import Window
 
 AROUND_S = 3.0
-"""`shots_per_s` looks this far beyond both ends of a clip: a shaking shot is split into short ones."""
+"""`shots_per_s` looks this far beyond both ends of a clip: a shaking shot is split into short
+ones."""
 
 MIN_SHOT_S = 0.6
 """Nearer cuts count once in `shots_per_s`: PySceneDetect's own default."""
@@ -70,7 +71,8 @@ def borders(pictures: list[bytes], display_px: tuple[int, int]) -> dict[str, Any
         display_px: width and height of the video as shown, to which the rectangle is scaled.
     """
     lumas = [
-        cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE) for jpeg in pictures
+        np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
+        for jpeg in pictures
     ]
     rows, columns = lumas[0].shape
     rectangle = content_rectangle(lumas)

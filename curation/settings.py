@@ -1,4 +1,4 @@
-"""The base of every group of recipe keys: unknown keys are refused, values never change after reading."""
+"""The base of every group of recipe keys: unknown keys are refused, values never change."""
 
 import hashlib
 import json
@@ -17,6 +17,8 @@ def fingerprint(*parts: object) -> str:
 
     Two runs whose parts dump to the same JSON share their results; any difference keeps them apart.
     """
-    plain = [part.model_dump(mode="json") if isinstance(part, BaseModel) else part for part in parts]
+    plain = [
+        part.model_dump(mode="json") if isinstance(part, BaseModel) else part for part in parts
+    ]
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]

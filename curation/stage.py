@@ -1,4 +1,4 @@
-"""What a stage is: the contract between the work (here, in `curation`) and the engine that runs it."""
+"""What a stage is: the contract between the work, in `curation`, and the engine that runs it."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -15,7 +15,8 @@ class Stage(ABC):
     """
 
     name: ClassVar[str]
-    """The table it writes (a name in `curation.tables`), which is also its name on the command line."""
+    """The table it writes (a name in `curation.tables`), which is also its name on the command
+    line."""
 
     key: ClassVar[str]
     """The id column, present in the input rows and in the table: one row in, one row out per id."""
@@ -41,8 +42,8 @@ class Stage(ABC):
 
     @abstractmethod
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """One output row per input row, in any order, with `status`, `reason`, `error` and `cpu_s` set.
+        """One output row per input row, in any order, with `status`, `reason`, `error`, `cpu_s`.
 
-        Whatever is wrong with a row becomes its `failed` status. An exception that escapes costs the
-        batch a second try row by row, and is then written as that row's error.
+        Whatever is wrong with a row becomes its `failed` status. An exception that escapes costs
+        the batch a second try row by row, and is then written as that row's error.
         """

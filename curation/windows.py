@@ -17,8 +17,9 @@ class WindowSettings(Settings):
     """How clips are taken from shots. No clip ever reaches across a shot boundary."""
 
     mode: Literal["cover", "random"] = "cover"
-    """`cover`: consecutive clips of `max_s` over the whole shot, the last two evened out where the rest would be
-    shorter than `min_s`. `random`: one clip of random length at a random place per shot, as in Movie Gen."""
+    """`cover`: consecutive clips of `max_s` over the whole shot, the last two evened out where the
+    rest would be shorter than `min_s`. `random`: one clip of random length at a random place per
+    shot, as in Movie Gen."""
 
     min_s: float = 4.0
     """Shortest clip, seconds (Movie Gen: 4)."""
@@ -30,10 +31,12 @@ class WindowSettings(Settings):
     """Shortest shot that clips are taken from, seconds (Movie Gen: 16 for its random windows)."""
 
     skip_head_s: float = 2.0
-    """Seconds dropped at the start of every video: intros and unsteady cameras (Movie Gen, Panda-70M)."""
+    """Seconds dropped at the start of every video: intros and unsteady cameras (Movie Gen,
+    Panda-70M)."""
 
     guard_s: float = 0.1
-    """Seconds dropped on both sides of every shot boundary, for codecs and editors that smear a cut."""
+    """Seconds dropped on both sides of every shot boundary, for codecs and editors that smear a
+    cut."""
 
     max_per_video: int | None = None
     """Most clips of one video, chosen at random; null takes all (Movie Gen: 1 to 2)."""
@@ -89,7 +92,7 @@ def windows(
         for start_s, stop_s in spans(
             first_s, last_s, f"{settings.seed}/{video_id}/{shot.start}", settings
         ):
-            # Rounded inwards, with room for timestamps that are themselves rounded to a millisecond.
+            # Rounded inwards, with room for timestamps that are rounded to a millisecond.
             start = int(np.searchsorted(edges_s, start_s - 0.002))
             end = int(np.searchsorted(edges_s, stop_s + 0.002, side="right")) - 1
             found.append(Window(start, end, shot))

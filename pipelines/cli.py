@@ -1,7 +1,8 @@
-"""The command `moviola`: reads arguments, calls one function, prints its answer, sets the exit code.
+"""The command `moviola`: reads arguments, calls one function, prints its answer.
 
-Exit codes: 0 done; 1 a check found something wrong, or a bug; 2 bad usage, recipe or input; 3 done, but
-more rows failed than the recipe allows; 4 storage; 130 interrupted (run the same command again).
+Exit codes: 0 done; 1 a check found something wrong, or a bug; 2 bad usage, recipe or input; 3 done,
+but more rows failed than the recipe allows; 4 storage; 130 interrupted (run the same command
+again).
 """
 
 import json

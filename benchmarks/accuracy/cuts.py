@@ -1,8 +1,9 @@
 """Shot boundaries against truth, beside PySceneDetect's own command; and what a user feels of them.
 
-Truth comes from joining real single shots: `--shots FOLDER` of single-shot videos. Per kind: recall, precision
-and F1 within one frame (within their extent for fades and dissolves). Leak: share of the clips produced that hold
-a transition. Cover: share of shot time, in shots of 4 s and more, that lies in some clip.
+Truth comes from joining real single shots: `--shots FOLDER` of single-shot videos. Per kind:
+recall, precision and F1 within one frame (within their extent for fades and dissolves). Leak: share
+of the clips produced that hold a transition. Cover: share of shot time, in shots of 4 s and more,
+that lies in some clip.
 """
 
 import argparse
@@ -19,9 +20,11 @@ import cv2
 import numpy as np
 
 from benchmarks.accuracy.joined import FPS, Boundary, Joined, Joiner, rendered_shots, shots_of
+from curation.detectors import ShotSettings, Transition
+from curation.jumps import ContentScorer
 from curation.media.decode import VideoReader
 from curation.media.planes import small_pictures
-from curation.shots import ContentScorer, ShotSettings, Transition, shots, transitions
+from curation.shots import shots, transitions
 from curation.windows import WindowSettings, windows
 
 TOLERANCE = 1

@@ -18,7 +18,10 @@ Clip = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Boundary:
-    """A transition put into a video: the first frame that is not the old shot's, the first that is the new one's."""
+    """A transition put into a video, from the first frame that is not only the old shot's.
+
+    `end` is the first frame that is only the new one's.
+    """
 
     start: int
     end: int
@@ -84,7 +87,7 @@ class Joiner:
         self._tail = clip
 
     def trap(self, clip: Clip, kind: str) -> None:
-        """Joins a shot by a hard cut that holds a `flash`, a fast `pan` or a `stutter` (repeated frames)."""
+        """Joins a shot by a hard cut; it holds a `flash`, a fast `pan` or a `stutter`."""
         clip = clip.copy()
         middle = len(clip) // 2
         if kind == "flash":
@@ -119,7 +122,7 @@ class Joiner:
 
 
 def shots_of(folder: Path, num_frames: int, generator: np.random.Generator) -> Iterator[Clip]:
-    """Endless shots of `num_frames` frames, at random places of the single-shot videos in `folder`."""
+    """Endless shots of `num_frames` frames, at random places of the single-shot videos there."""
     paths = sorted(
         path for path in folder.iterdir() if path.suffix in {".mp4", ".mkv", ".mov", ".webm"}
     )
@@ -142,7 +145,7 @@ def _read(path: Path) -> Clip:
 
 
 def rendered_shots(folder: Path, seed: int, num_shots: int = 24) -> Path:
-    """A folder of made single shots: a camera that drifts over a picture of coloured noise of many scales."""
+    """A folder of made single shots: a camera drifts over coloured noise of many scales."""
     folder.mkdir(parents=True)
     generator = np.random.default_rng(seed)
     for index in range(num_shots):

@@ -46,8 +46,8 @@ def confine_zygote() -> dict[str, bool | str]:
 
 def _leave_network() -> bool:
     """Moves into an empty network namespace: as root, or else through an own user namespace."""
-    alone = _LIBC.unshare(_CLONE_NEWNET) == 0
-    return alone or _LIBC.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0
+    flags = (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET)
+    return any(_LIBC.unshare(flag) == 0 for flag in flags)
 
 
 def confine_child(

@@ -1,9 +1,10 @@
 """The frames of a video in presentation order, with the times at which they are shown.
 
-One definition of time, for the decode pass and for cutting alike: `time_s` counts from the first frame that is
-shown, by presentation timestamps, never by frame number times frame rate. So variable frame rates, edit lists,
-B-frames and files that start late or below zero need no case of their own. A frame whose timestamp does not
-advance is left out and counted, as is every packet that the decoder gives up on.
+One definition of time, for the decode pass and for cutting alike: `time_s` counts from the first
+frame that is shown, by presentation timestamps, never by frame number times frame rate. So variable
+frame rates, edit lists, B-frames and files that start late or below zero need no case of their own.
+A frame whose timestamp does not advance is left out and counted, as is every packet that the
+decoder gives up on.
 """
 
 import math
@@ -18,8 +19,8 @@ from av.codec.context import Flags2
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from curation.media.errors import MediaError
 from curation.media.containers import open_container
+from curation.media.errors import MediaError
 
 UNKNOWN_FPS = 25.0
 """Frame rate of a stream whose container and codec tell none, as FFmpeg assumes."""
@@ -38,8 +39,8 @@ class VideoReader:
     """Decodes one stream of one local file on one thread.
 
     Attributes:
-        failures: packets that the decoder gave up on, frames flagged as corrupt, and frames whose time does
-            not advance, so far.
+        failures: packets that the decoder gave up on, frames flagged as corrupt, and frames whose
+            time does not advance, so far.
         frame_s: seconds from frame to frame, as far as the container and the codec tell.
     """
 
@@ -84,9 +85,9 @@ class VideoReader:
         return self._last.time_s + (declared_s or self.frame_s)
 
     def frames(self, start_s: float = 0.0) -> Iterator[Frame]:
-        """The frames shown at or after `start_s`; with a start, indices count from the first one yielded.
+        """The frames shown at or after `start_s`, once per reader.
 
-        May be called once per reader.
+        With a start, indices count from the first frame that is yielded.
         """
         if start_s <= 0.0:
             yield from self._timed(self._decoded(), None)
@@ -172,7 +173,7 @@ class VideoReader:
 
 
 def _shown_at(frame: av.VideoFrame) -> float:
-    """Presentation time in seconds, decoding time where there is none, NaN where there is neither."""
+    """Presentation time in seconds, or else decoding time, or else NaN."""
     if frame.time is not None:
         return frame.time
     if frame.dts is None or frame.time_base is None:

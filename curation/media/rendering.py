@@ -2,10 +2,12 @@
 
 The normalisations, in order:
 
-* interlaced frames: the first field, its missing lines interpolated (no combing, half the vertical detail);
-* untagged colour: BT.601 up to 576 lines, BT.709 above, as players assume; limited range unless tagged;
-* PQ and HLG: to display light, BT.2020 to BT.709 primaries, diffuse white of 203 cd/m2 (ITU-R BT.2408) at
-  white, highlights rolled off above 60 % of it;
+* interlaced frames: the first field, its missing lines interpolated (no combing, half the vertical
+  detail);
+* untagged colour: BT.601 up to 576 lines, BT.709 above, as players assume; limited range unless
+  tagged;
+* PQ and HLG: to display light, BT.2020 to BT.709 primaries, diffuse white of 203 cd/m2 (ITU-R
+  BT.2408) at white, highlights rolled off above 60 % of it;
 * alpha: over black;
 * scaling: area averages down, bicubic up; then the turn that the container asks for.
 """
@@ -41,18 +43,26 @@ def render(frame: av.VideoFrame, width: int, height: int, rotation_deg: int = 0)
     """The frame as RGB `[height, width, 3]`, 0 to 255, sizes meant as the viewer sees them."""
     turned = rotation_deg in (90, 270)
     size = (height, width) if turned else (width, height)
+    picture = _picture(frame, *size)
+    if rotation_deg:
+        picture = np.asarray(cv2.rotate(picture, _TURNS[rotation_deg]), np.uint8)
+    return picture
+
+
+def _picture(frame: av.VideoFrame, width: int, height: int) -> Picture:
     if frame.color_trc in (PQ, HLG):
-        picture = tone_mapped(_linear_source(frame, *size), frame.color_trc)
-    elif frame.interlaced_frame:
+        signal = _converted(frame, width, height, "rgb48le").astype(np.float32) / 65535.0
+        return tone_mapped(signal, frame.color_trc)
+    if frame.interlaced_frame:
         first_field = _converted(frame, frame.width, frame.height, "rgb24")[::2]
-        picture = cv2.resize(first_field, size, interpolation=_cv2_filter(frame, *size))
-    elif any(component.is_alpha for component in frame.format.components):
-        rgba = _converted(frame, *size, "rgba")
-        alpha = rgba[..., 3:].astype(np.uint16)
-        picture = ((rgba[..., :3] * alpha + 127) // 255).astype(np.uint8)
-    else:
-        picture = _converted(frame, *size, "rgb24")
-    return cv2.rotate(picture, _TURNS[rotation_deg]) if rotation_deg else picture
+        shrinks = width * height < first_field.shape[0] * first_field.shape[1]
+        kernel = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+        resized = cv2.resize(first_field, (width, height), interpolation=kernel)
+        return np.asarray(resized, np.uint8)
+    if any(component.is_alpha for component in frame.format.components):
+        rgba = _converted(frame, width, height, "rgba").astype(np.uint16)
+        return ((rgba[..., :3] * rgba[..., 3:] + 127) // 255).astype(np.uint8)
+    return _converted(frame, width, height, "rgb24").astype(np.uint8, copy=False)
 
 
 def tone_mapped(signal: npt.NDArray[np.float32], transfer: int) -> Picture:
@@ -66,9 +76,13 @@ def tone_mapped(signal: npt.NDArray[np.float32], transfer: int) -> Picture:
     linear = np.maximum(nits / DIFFUSE_WHITE_NITS @ BT2020_TO_BT709.T, 0.0)
     peak = linear.max(axis=-1, keepdims=True)
     room = 1.0 - HIGHLIGHT_KNEE
-    rolled = HIGHLIGHT_KNEE + room * (1.0 - np.exp(-(np.maximum(peak, HIGHLIGHT_KNEE) - HIGHLIGHT_KNEE) / room))
+    rolled = HIGHLIGHT_KNEE + room * (
+        1.0 - np.exp(-(np.maximum(peak, HIGHLIGHT_KNEE) - HIGHLIGHT_KNEE) / room)
+    )
     linear *= np.where(peak > HIGHLIGHT_KNEE, rolled / np.maximum(peak, 1e-6), 1.0)
-    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-8) ** (1 / 2.4) - 0.055)
+    srgb = np.where(
+        linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-8) ** (1 / 2.4) - 0.055
+    )
     return (srgb * 255.0 + 0.5).clip(0, 255).astype(np.uint8)
 
 
@@ -77,7 +91,7 @@ def _pq_nits(signal: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     m1, m2, c1, c2, c3 = 0.1593017578125, 78.84375, 0.8359375, 18.8515625, 18.6875
     power = np.maximum(signal, 0.0) ** np.float32(1 / m2)
     result = 10000.0 * (np.maximum(power - c1, 0.0) / (c2 - c3 * power)) ** np.float32(1 / m1)
-    return result.astype(np.float32)
+    return np.asarray(result, np.float32)
 
 
 def _hlg_nits(signal: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -86,14 +100,12 @@ def _hlg_nits(signal: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     scene = np.where(signal <= 0.5, signal**2 / 3.0, (np.exp((signal - c) / a) + b) / 12.0)
     luminance = scene @ np.array([0.2627, 0.6780, 0.0593], np.float32)
     result = 1000.0 * np.maximum(luminance, 1e-6)[..., None] ** 0.2 * scene
-    return result.astype(np.float32)
+    return np.asarray(result, np.float32)
 
 
-def _linear_source(frame: av.VideoFrame, width: int, height: int) -> npt.NDArray[np.float32]:
-    return _converted(frame, width, height, "rgb48le").astype(np.float32) / 65535.0
-
-
-def _converted(frame: av.VideoFrame, width: int, height: int, pixels: str) -> npt.NDArray[np.generic]:
+def _converted(
+    frame: av.VideoFrame, width: int, height: int, pixels: str
+) -> npt.NDArray[np.uint8 | np.uint16 | np.float16 | np.float32]:
     space = frame.colorspace
     if space == _UNSPECIFIED:
         space = Colorspace.ITU709 if frame.height > 576 else Colorspace.ITU601
@@ -108,8 +120,4 @@ def _converted(frame: av.VideoFrame, width: int, height: int, pixels: str) -> np
         dst_color_range="JPEG",
         threads=1,
     )
-    return converted.to_ndarray()
-
-
-def _cv2_filter(frame: av.VideoFrame, width: int, height: int) -> int:
-    return cv2.INTER_AREA if width * height < frame.width * frame.height // 2 else cv2.INTER_CUBIC
+    return np.asarray(converted.to_ndarray())

@@ -12,13 +12,13 @@ import selectors
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from curation.media.scratch import make_scratch
 from curation.settings import Settings
 
 START_S = 120.0
@@ -139,13 +139,15 @@ class _Zygote:
     """The parent's end of one helper process: a job goes out, an answer comes in, as JSON lines."""
 
     def __init__(self) -> None:
-        self.scratch = Path(tempfile.mkdtemp(prefix="moviola-sandbox-"))
+        self.scratch, self.lock = make_scratch()
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "curation.media.zygote", str(self.scratch)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=_environment(self.scratch),
             cwd=self.scratch,
+            # Held by both, so that the folder counts as used until both are gone.
+            pass_fds=[self.lock],
             # Ctrl-C reaches the caller alone, which then decides what becomes of the child.
             start_new_session=True,
         )
@@ -202,6 +204,7 @@ class _Zygote:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
+        os.close(self.lock)
         shutil.rmtree(self.scratch, ignore_errors=True)
 
 

@@ -1,0 +1,140 @@
+"""Scores frames for the detectors, and looks closer at those that they may take for cuts.
+
+The score is PySceneDetect's own `content_val`; OpenCV computes it here in a fifth of the time. The
+closer look asks what no score tells: whether motion explains the change (pans, shaking cameras, a
+subtitle that appears), and whether the picture before comes back within a moment (flashes, one bad
+frame). So the detectors may run at thresholds that find cuts in dark and between similar shots.
+
+Cost at 256x144 on one thread: 0.06 ms a frame, and 1 ms a closer look.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from curation.detectors import REPEAT_SCORE, ShotSettings
+
+Picture = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+THUMBNAIL_PX = (32, 18)
+"""Pictures are compared for a return at this size: what moves within a moment does not count."""
+
+BLOCK_PX = 16
+
+NOISE_STEP = 3.0
+"""Deviation within a block, in 8-bit steps, that noise and compression make."""
+
+
+@dataclass(slots=True)
+class Jump:
+    """A frame that may be a cut, looked at more closely.
+
+    Attributes:
+        index: the frame.
+        unexplained: share of the picture that motion from the frame before does not explain.
+        returned: how near a later picture came to the one before: 0 (the same) to 1 and more.
+    """
+
+    index: int
+    unexplained: float
+    returned: float = math.inf
+
+
+class ContentScorer:
+    """Scores each frame against the one before, and looks closer at those that may be cuts.
+
+    Attributes:
+        jumps: for every frame that a detector may take for a cut, what the closer look found.
+    """
+
+    def __init__(self, settings: ShotSettings, fps: float) -> None:
+        """Prepares for a video of about `fps` frames per second."""
+        self._content, self._adaptive = settings.content, settings.adaptive
+        self._within = round(settings.flashes.within_s * fps) if settings.flashes else 0
+        self._before: tuple[Picture, Picture, Picture] | None = None
+        self._watched: list[tuple[Jump, Picture, float]] = []
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._index = -1
+        reach = self._adaptive.window_frames if self._adaptive else 0
+        self._recent: deque[float] = deque(maxlen=reach)
+        self.jumps: dict[int, Jump] = {}
+
+    def __call__(self, bgr: Picture, luma: Picture) -> float:
+        """`content_val`, 0 to 255; 0 for the first frame and where the size changes.
+
+        Args:
+            bgr: the small picture, `[h, w, 3]`.
+            luma: the same, luma only, `[h, w]`.
+        """
+        self._index += 1
+        hsv = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2HSV), np.uint8)
+        thumbnail = np.asarray(cv2.resize(bgr, THUMBNAIL_PX), np.uint8)
+        before, self._before = self._before, (hsv, luma, thumbnail)
+        if before is None or before[0].shape != hsv.shape:
+            self._watched = []
+            return 0.0
+        score: float = sum(cv2.sumElems(cv2.absdiff(hsv, before[0]))[:3]) / (3.0 * luma.size)
+        back = [_distance(thumbnail, old) / distance for _, old, distance in self._watched]
+        for (jump, _, _), returned in zip(self._watched, back, strict=True):
+            jump.returned = min(jump.returned, returned)
+        self._watched = [w for w in self._watched if self._index - w[0].index < self._within]
+        if self._may_be_cut(score):
+            # The end of a flash is a jump as well: back to the picture before it.
+            unexplained = unexplained_share(before[1], luma, self._flow)
+            jump = Jump(self._index, unexplained, min(back, default=math.inf))
+            self.jumps[self._index] = jump
+            distance = max(_distance(thumbnail, before[2]), 1e-3)
+            self._watched.append((jump, before[2], distance))
+        self._recent.append(score)
+        return score
+
+    def _may_be_cut(self, score: float) -> bool:
+        """Whether a detector can still take the frame for a cut, whatever frames follow."""
+        if self._content is not None and score >= self._content.threshold:
+            return True
+        if self._adaptive is None or score < self._adaptive.min_content:
+            return False
+        # The mean over both sides is at least half of the mean over the past side.
+        most = 2 * self._adaptive.window_frames * score / self._adaptive.threshold
+        repeats = any(recent < REPEAT_SCORE for recent in self._recent)
+        return repeats or sum(self._recent) <= most
+
+
+def unexplained_share(before: Picture, luma: Picture, flow: cv2.DISOpticalFlow) -> float:
+    """Share of the picture that neither motion nor a change of light makes out of the one before.
+
+    The picture before is warped along the optical flow between the two; a block of 16 px counts as
+    unexplained where what is left, its mean apart, is more than half of the block's own contrast.
+    """
+    rows, columns = luma.shape
+    vectors = flow.calc(luma, before, np.empty((0, 0), np.float32))
+    y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
+    warped = cv2.remap(
+        before,
+        vectors[..., 0] + x,
+        vectors[..., 1] + y,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    difference = np.asarray(cv2.subtract(luma, warped, dtype=cv2.CV_32F), np.float32)
+    left = _block_deviation(difference)
+    contrast = np.maximum(
+        _block_deviation(luma.astype(np.float32)), _block_deviation(before.astype(np.float32))
+    )
+    return float(np.mean(left > np.maximum(0.5 * contrast, NOISE_STEP)))
+
+
+def _block_deviation(plane: Floats) -> Floats:
+    size = (max(1, plane.shape[1] // BLOCK_PX), max(1, plane.shape[0] // BLOCK_PX))
+    mean = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+    square = cv2.resize(plane * plane, size, interpolation=cv2.INTER_AREA)
+    return np.sqrt(np.maximum(square - mean * mean, 0.0))
+
+
+def _distance(picture: Picture, other: Picture) -> float:
+    return float(cv2.norm(picture, other, cv2.NORM_L1)) / picture.size
