@@ -332,6 +332,25 @@ def test_a_child_signals_no_other_process(landlocked):
     assert "PermissionError" in outcome.error
 
 
+def test_folders_of_the_killed_are_swept_and_those_in_use_are_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with Sandbox(Limits()) as other:
+        other.run("calls:echo")
+        left = tmp_path / "moviola-sandbox-left"
+        fresh = tmp_path / "moviola-sandbox-fresh"
+        for folder in (left, fresh):
+            (folder / "job").mkdir(parents=True)
+        in_use = other._zygote.scratch
+        for folder in (left, in_use):
+            os.utime(folder, (1, 1))
+        with Sandbox(Limits()) as sandbox:
+            assert sandbox.run("calls:echo").result == b"{}"
+        assert not left.exists()
+        assert fresh.exists()
+        assert in_use.exists()
+        assert other.run("calls:echo").result == b"{}"
+
+
 def test_closing_leaves_no_process_and_no_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     sandbox = Sandbox(Limits())
