@@ -11,7 +11,7 @@ from curation.rules import MEASURES, rule_sql
 from curation.selection import SubsetSettings
 from curation.views import SHARDS
 from pipelines.escaping import printable
-from pipelines.queries import last_recipe, open_views
+from pipelines.queries import open_views, subset_settings
 from pipelines.workspace import Workspace
 
 
@@ -100,13 +100,13 @@ def _clip(
 ) -> ClipExplanation:
     name = clip["clip_id"]
     video = _row(connection, "FROM videos WHERE video_id = $name", clip["video_id"])
-    recipe = last_recipe(workspace).get("subsets", {})
+    settings = subset_settings(workspace)
     verdicts = []
     for row in _rows(connection, "FROM selection WHERE clip_id = $name ORDER BY subset", name):
         subset = row["subset"]
         verdict = SubsetVerdict(subset, row["status"], row["reason"], bool(row["audit"]))
-        if subset in recipe:
-            verdict.rules = _rules(connection, clip, SubsetSettings.model_validate(recipe[subset]))
+        if subset in settings:
+            verdict.rules = _rules(connection, clip, settings[subset])
         if row["status"] == tables.OK:
             verdict.sample = _sample(workspace, subset, name)
         verdicts.append(verdict)

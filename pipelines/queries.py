@@ -10,10 +10,14 @@ import duckdb
 import obstore
 import pyarrow as pa
 
-from curation.tables import SHARD, TABLES
-from curation.views import SHARDS, Rows, connect
+from curation.selection import SubsetSettings
+from curation.tables import TABLES
+from curation.views import SHARDS, connect
 from pipelines.recipe_history import FOLDER
 from pipelines.workspace import Workspace, storage_errors
+
+COMMITS = 50
+"""Commits looked back for the recipe of a subset that the last run did not have."""
 
 
 def table_names(workspace: Workspace) -> list[str]:
@@ -36,19 +40,11 @@ def table_names(workspace: Workspace) -> list[str]:
 def open_views(workspace: Workspace) -> duckdb.DuckDBPyConnection:
     """A connection with the views of `curation.views` over the committed rows.
 
-    A subset that keeps nothing has no table of samples, but a view all the same.
-
     Raises:
         ValueError: this is no workspace.
         StorageError: the storage cannot be read.
     """
-    rows: dict[str, Rows] = {
-        name: workspace.table(name).dataset() for name in table_names(workspace)
-    }
-    if "selection" in rows:
-        chosen = workspace.table("selection").read(columns=["subset"])["subset"]
-        rows = {SHARDS + name: SHARD.empty_table() for name in chosen.unique().to_pylist()} | rows
-    return connect(rows)
+    return connect({name: workspace.table(name).dataset() for name in table_names(workspace)})
 
 
 def run_query(workspace: Workspace, sql: str) -> pa.Table:
@@ -71,16 +67,23 @@ def as_text(answer: pa.Table) -> str:
     return str(duckdb.from_arrow(answer)) if answer.num_columns else ""
 
 
-def last_recipe(workspace: Workspace, table: str = "selection") -> dict[str, Any]:
-    """The recipe, as JSON values, of the last commit to a table; empty where none was kept."""
-    if not workspace.table(table).exists():
+def subset_settings(workspace: Workspace) -> dict[str, SubsetSettings]:
+    """What each subset was last selected by, as far as the recipes were kept."""
+    if not workspace.table("selection").exists():
         return {}
-    commit: dict[str, Any] = workspace.table(table).delta().history(1)[0]
+    commits = workspace.table("selection").delta().history(COMMITS)
+    found: dict[str, SubsetSettings] = {}
+    for recipe in dict.fromkeys(commit.get("recipe") for commit in commits):
+        for name, values in _recipe(workspace, recipe).get("subsets", {}).items():
+            found.setdefault(name, SubsetSettings.model_validate(values))
+    return found
+
+
+def _recipe(workspace: Workspace, recipe_hash: str | None) -> dict[str, Any]:
     with storage_errors(f"{workspace.uri}/{FOLDER}"):
         try:
-            name = f"{commit.get('recipe')}.json"
-            content = bytes(obstore.get(workspace.store(FOLDER), name).bytes())
+            content = obstore.get(workspace.store(FOLDER), f"{recipe_hash}.json").bytes()
         except FileNotFoundError:
             return {}
-    found: dict[str, Any] = json.loads(content)
-    return found
+    values: dict[str, Any] = json.loads(bytes(content))
+    return values

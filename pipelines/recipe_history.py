@@ -16,7 +16,8 @@ def keep_recipe(workspace: Workspace, recipe_hash: str, recipe: Mapping[str, Any
     """Writes `_recipes/<hash>.json`, once per recipe."""
     if not recipe_hash:
         return
-    content = json.dumps(recipe, indent=1, sort_keys=True).encode()
+    # In the order of the recipe, which is that in which rules are tried.
+    content = json.dumps(recipe, indent=1).encode()
     with storage_errors(f"{workspace.uri}/{FOLDER}/{recipe_hash}.json"):
         try:
             obstore.put(workspace.store(FOLDER), f"{recipe_hash}.json", content, mode="create")

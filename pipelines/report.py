@@ -1,8 +1,7 @@
 """The dataset card: a README.md beside the shards, made from the committed tables alone."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import duckdb
 import obstore
@@ -12,7 +11,7 @@ from curation.funnel import Step, funnel
 from curation.selection import SubsetSettings
 from curation.views import SHARDS
 from pipelines.escaping import markdown
-from pipelines.queries import last_recipe, open_views, table_names
+from pipelines.queries import open_views, subset_settings, table_names
 from pipelines.workspace import Workspace, storage_errors
 
 BAR_WIDTH = 30
@@ -60,13 +59,13 @@ def report(workspace: Workspace) -> str:
     subsets = [name.removeprefix(SHARDS) for name in table_names(workspace) if SHARDS in name]
     if not subsets:
         raise ValueError(f"{workspace.uri} has no shards yet")
-    recipe = last_recipe(workspace)
+    settings = subset_settings(workspace)
     with open_views(workspace) as connection:
         sections = [
-            _header(connection, subsets),
+            _header(connection),
             _introduction(connection, subsets),
             _funnel_section(funnel(connection)),
-            *(_subset_section(connection, subset, recipe) for subset in subsets),
+            *(_subset_section(connection, subset, settings.get(subset)) for subset in subsets),
             _provenance(connection),
             _versions(workspace, subsets),
             _columns(),
@@ -74,8 +73,14 @@ def report(workspace: Workspace) -> str:
     return "\n".join(sections)
 
 
-def _header(connection: duckdb.DuckDBPyConnection, subsets: Sequence[str]) -> str:
-    """The YAML header. JSON is YAML, so quoting by JSON keeps any text a text."""
+def _header(connection: duckdb.DuckDBPyConnection) -> str:
+    """The YAML header; JSON is YAML, so quoting by JSON keeps any text a text.
+
+    It names no subset without samples: readers stop at a pattern that meets no file.
+    """
+    filled = connection.sql(
+        "SELECT DISTINCT subset FROM shards WHERE status = 'ok' ORDER BY subset"
+    ).fetchall()
     counted = connection.sql(
         "SELECT DISTINCT coalesce(licence, '') FROM shards WHERE status = 'ok'"
     ).fetchall()
@@ -84,8 +89,9 @@ def _header(connection: duckdb.DuckDBPyConnection, subsets: Sequence[str]) -> st
     (num_samples,) = connection.sql("SELECT count(*) FROM shards WHERE status = 'ok'").fetchall()[0]
     lines = ["---", f"license: {licence if licence in LICENCES else 'other'}"]
     lines += ["task_categories:", "- text-to-video", "tags:", "- video", "- moviola"]
-    lines += ["size_categories:", f"- {_size_category(num_samples)}", "configs:"]
-    for subset in subsets:
+    lines += ["size_categories:", f"- {_size_category(num_samples)}"]
+    lines += ["configs:"] if filled else []
+    for (subset,) in filled:
         lines += [f"- config_name: {json.dumps(subset)}"]
         lines += [f"  data_files: {json.dumps(subset + '/*.parquet')}"]
     return "\n".join([*lines, "---", ""])
@@ -99,12 +105,12 @@ def _size_category(num: int) -> str:
 def _introduction(connection: duckdb.DuckDBPyConnection, subsets: Sequence[str]) -> str:
     rows = connection.sql(
         """SELECT subset, count(*), count(DISTINCT video_id), sum(end_s - start_s) / 3600,
-            sum(octet_length(video)) / 1e9
+            sum(octet_length(video)) / 1e6
         FROM shards WHERE status = 'ok' GROUP BY subset ORDER BY subset"""
     ).fetchall()
     table = _table(
-        ("subset", "samples", "videos", "hours", "GB"),
-        [(s, f"{n:,}", f"{v:,}", f"{h:.2f}", f"{gb:.3f}") for s, n, v, h, gb in rows],
+        ("subset", "samples", "videos", "h", "MB"),
+        [(s, f"{n:,}", f"{v:,}", f"{h:.2f}", f"{mb:,.1f}") for s, n, v, h, mb in rows],
     )
     return f"""# Video clips for training, curated by Moviola
 
@@ -114,7 +120,7 @@ as H.264 in MP4 inside Parquet. Every input is accounted for below.
 {table}
 ```python
 from datasets import load_dataset
-clips = load_dataset("parquet", data_files="{subsets[0]}/*.parquet")
+clips = load_dataset("parquet", data_files="{rows[0][0] if rows else subsets[0]}/*.parquet")
 ```
 """
 
@@ -151,12 +157,10 @@ def _funnel_section(steps: Sequence[Step]) -> str:
 
 
 def _subset_section(
-    connection: duckdb.DuckDBPyConnection, subset: str, recipe: Mapping[str, Any]
+    connection: duckdb.DuckDBPyConnection, subset: str, settings: SubsetSettings | None
 ) -> str:
     parts = [f"## Subset {markdown(subset)}\n"]
-    values = recipe.get("subsets", {}).get(subset)
-    if values:
-        settings = SubsetSettings.model_validate(values)
+    if settings:
         rules = [(name, rule.measure or name, rule.text) for name, rule in settings.rules.items()]
         parts.append("Rules, in the order in which they are tried:\n")
         parts.append(_table(("rule", "measure", "keeps"), rules))

@@ -3,7 +3,8 @@
 What is checked, and would be reported:
 
 - *adds_up*: at each step the inputs, counted from the tables above it, equal its outcomes.
-- *unfinished*: an input without a row, or rows made with different settings in one table.
+- *unfinished*: an input without a row, a row without its input, or rows made with different
+  settings in one table: the command that was interrupted, or changed, has to run again.
 - *unique*: an id that occurs twice.
 - *state*: a row whose status, reason and error do not fit together.
 - *joined*: a row whose upstream row is missing or says something else.
@@ -15,7 +16,7 @@ What is checked, and would be reported:
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import duckdb
 import obstore
@@ -66,10 +67,6 @@ class Verification:
     def is_sound(self) -> bool:
         """Whether nothing is wrong."""
         return not self.findings
-
-    def as_json(self) -> str:
-        """All of it for programs."""
-        return json.dumps(asdict(self) | {"is_sound": self.is_sound}, indent=1)
 
 
 def verify(workspace: Workspace) -> Verification:
@@ -162,9 +159,9 @@ _JOINS = [
         (FROM clips WHERE video_status = 'ok') AS c ON c.clip_id = selection.clip_id""",
     ),
     (
-        "joined",
+        "unfinished",
         "shards",
-        "not kept by the selection of its subset",
+        "no longer kept by the selection of its subset; run the command again",
         """SELECT clip_id FROM shards ANTI JOIN (FROM selection WHERE status = 'ok') AS s
         ON s.clip_id = shards.clip_id AND s.subset = shards.subset""",
     ),

@@ -22,7 +22,7 @@ from tests import media
 SMALL = BucketSettings(base_px=128)
 SUBSETS = {
     "256p": SubsetSettings(
-        rules={"bright_share": {"max": 0.9}, "motion": {"measure": "motion_vmaf", "min": 0.1}},
+        rules={"motion": {"measure": "motion_vmaf", "min": 0.1}, "bright_share": {"max": 0.9}},
         buckets=SMALL,
     ),
     "strict": SubsetSettings(rules={"width": {"min": 10_000}}, buckets=SMALL),

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from curation.rules import MEASURES
-from pipelines.queries import as_text, last_recipe, run_query, table_names
+from pipelines.queries import as_text, run_query, subset_settings, table_names
 from pipelines.workspace import Workspace
 from tests.workspaces import SUBSETS, small_workspace
 
@@ -30,7 +30,8 @@ def column(workspace, sql):
 
 
 def test_tables_are_listed_upstream_first_and_samples_last(workspace):
-    assert table_names(workspace) == ["sources", "videos", "clips", "selection", "shards/256p"]
+    names = ["sources", "videos", "clips", "selection", "shards/256p", "shards/strict"]
+    assert table_names(workspace) == names
 
 
 def test_a_rules_measure_is_a_column_of_the_view_clips(workspace):
@@ -70,9 +71,10 @@ def test_what_is_no_workspace_is_refused_and_left_alone(tmp_path):
     assert not (tmp_path / "nothing").exists()
 
 
-def test_the_recipe_of_the_last_run_keeps_the_order_of_its_rules(workspace):
-    recipe = last_recipe(workspace)
-    assert [*recipe["subsets"]["256p"]["rules"]] == [*SUBSETS["256p"].rules]
+def test_the_settings_of_each_subset_are_known_with_the_order_of_its_rules(workspace):
+    found = subset_settings(workspace)
+    assert found == SUBSETS
+    assert [*found["256p"].rules] == [*SUBSETS["256p"].rules]
 
 
 def test_answers_are_shown_as_a_table():

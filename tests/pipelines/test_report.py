@@ -6,6 +6,7 @@ import yaml
 
 from curation import tables
 from pipelines.report import report, write_report
+from pipelines.verify import verify
 from pipelines.workspace import Workspace
 from tests.workspaces import curate, small_workspace
 
@@ -64,6 +65,15 @@ def test_names_from_outside_stay_text(tmp_path):
     assert "\n# Heading" not in card
     assert r"\[x\]\(javascript:y\)" in card
     assert header(card)["license"] == "cc-by-4.0"
+
+
+def test_a_workspace_that_keeps_nothing_is_sound_and_has_a_card(tmp_path):
+    still = Path(small_workspace().uri).parent / "still.mp4"
+    workspace = curate(Workspace(tmp_path / "work"), still)
+    assert verify(workspace).is_sound
+    card = report(workspace)
+    assert "configs" not in header(card)
+    assert "| selection/256p | rejected | motion | 1 |" in card
 
 
 def test_without_shards_there_is_no_card(tmp_path):

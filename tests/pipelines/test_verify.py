@@ -1,4 +1,3 @@
-import json
 import shutil
 from pathlib import Path
 
@@ -104,7 +103,7 @@ def test_a_sample_whose_clip_is_not_selected_is_found(workspace):
         return with_column(rows, "reason", pc.if_else(kept, "motion", rows["reason"]))
 
     rewrite(workspace, "selection", reject)
-    assert problems(workspace) == {("joined", "shards")}
+    assert problems(workspace) == {("unfinished", "shards")}
 
 
 def test_a_verdict_without_its_clip_is_found(workspace):
@@ -129,8 +128,3 @@ def test_rows_of_two_settings_in_one_table_are_found(workspace):
 
     rewrite(workspace, "shards/256p", mix)
     assert problems(workspace) == {("unfinished", "shards/256p")}
-
-
-def test_the_findings_are_json(workspace):
-    parts(workspace, "clips")[0].unlink()
-    assert json.loads(verify(workspace).as_json())["findings"][0]["check"] == "file"
