@@ -37,7 +37,7 @@ class PoolBroken(RuntimeError):
 class Crash:
     """A row that killed the worker that had nothing else to do."""
 
-    key: str
+    row: pa.Table
     reason: str
     error: str
 
@@ -120,7 +120,7 @@ class Cluster:
                 yield None
             for reference in ended:
                 row, tries = running.pop(reference)
-                outcome = _outcome(reference, row[worker.key][0].as_py(), tries)
+                outcome = _outcome(reference, row, tries)
                 if outcome is None:
                     waiting.append((row, tries + 1))
                 else:
@@ -209,7 +209,7 @@ def _until_end(reports: "queue.SimpleQueue[Any]") -> Iterator[Report | None]:
         yield report
 
 
-def _outcome(reference: Any, key: str, tries: int) -> Report | Crash | None:  # noqa: ANN401 - as above
+def _outcome(reference: Any, row: pa.Table, tries: int) -> Report | Crash | None:  # noqa: ANN401 - as above
     """What became of a lone row; None when it may be tried again, for it was not its fault."""
     import ray
     from ray.exceptions import OutOfMemoryError, RayError, RayTaskError, WorkerCrashedError
@@ -219,9 +219,9 @@ def _outcome(reference: Any, key: str, tries: int) -> Report | Crash | None:  # 
     except RayTaskError:
         raise
     except OutOfMemoryError as error:
-        return Crash(key, "memory", f"Ray stopped the worker for its memory, twice: {error}")
+        return Crash(row, "memory", f"Ray stopped the worker for its memory, twice: {error}")
     except WorkerCrashedError:
         died = "the worker process died while it had this row, in a batch and then alone"
-        return Crash(key, "crash", died)
+        return Crash(row, "crash", died)
     except RayError as error:
-        return None if tries < ALONE_TRIES else Crash(key, "crash", f"lost {tries} times: {error}")
+        return None if tries < ALONE_TRIES else Crash(row, "crash", f"lost {tries} times: {error}")

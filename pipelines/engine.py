@@ -75,11 +75,12 @@ def run_stage(
     resources = resources or StageResources()
     plan = plan_stage(stage, inputs, table, limit=limit, retry_failed=retry_failed)
     summary = StageSummary(plan.stage, plan.total, plan.done, plan.todo.num_rows, plan.reasons)
+    # Before the first progress, which takes the terminal's line.
+    for sentence in explain(plan, stage, table, run):
+        logger.info(sentence)
     on_progress(summary)
     # A table without rows is made all the same: what comes after it finds an empty table.
     if plan.todo.num_rows or plan.withdrawn.num_rows or not table.exists():
-        for sentence in explain(plan, stage, table, run):
-            logger.info(sentence)
         with run.working():
             _Work(stage, table, run, summary, on_progress).do(plan, resources)
     summary.finished = True

@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
+from curation.storage import store_for
 from curation.tables import FAILED, FINGERPRINT
-from pipelines.workspace import open_store, storage_errors
+from pipelines.workspace import storage_errors
 
 FAILED_FOLDER = "failed/"
 
@@ -67,7 +68,7 @@ def _write_part(
     slug = re.sub(r"[^A-Za-z0-9_-]", "_", rows[key][0].as_py())[:64]
     path = f"{folder}part-{slug}-{secrets.token_hex(8)}.parquet"
     with storage_errors(f"{table_uri}/{path}", need_bytes=len(content)):
-        obstore.put(open_store(table_uri), path, content)
+        obstore.put(store_for(table_uri), path, content)
     indexed = rows.select(indexed_columns(key, tracked))
     bounds = {name: pc.min_max(indexed[name]).as_py() for name in indexed.column_names}
     stats = {

@@ -123,16 +123,19 @@ def committed_rows(table: Table, stage: Stage) -> pa.Table:
         dataset = table.dataset()
         kinds = [dataset.schema.field(name).type for name in names]
         schema = pa.schema([*zip(names, kinds, strict=True), ("path", pa.string())])
-        if single.num_rows:
-            single = single.select([*(f"min.{name}" for name in names), "path"])
-        else:
-            single = schema.empty_table()
+        bounds = [_bound(single, name) for name in names]
+        single = pa.table([*bounds, single["path"]], names=schema.names)
         known = set(single["path"].to_pylist())
         pieces = [piece for piece in dataset.get_fragments() if piece.path not in known]
         with ThreadPoolExecutor() as pool:
             scanned = list(pool.map(lambda piece: _scanned(piece, names), pieces))
-    single = single.rename_columns(schema.names)
     return pa.concat_tables([part.cast(schema) for part in (single, *scanned)])
+
+
+def _bound(parts: pa.Table, name: str) -> pa.ChunkedArray | pa.Array:
+    """The one value of a column of parts of one row; a column of nulls alone has no bounds."""
+    column = f"min.{name}"
+    return parts[column] if column in parts.column_names else pa.nulls(parts.num_rows)
 
 
 def _scanned(piece: ds.ParquetFileFragment, names: list[str]) -> pa.Table:

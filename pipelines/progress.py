@@ -64,7 +64,7 @@ class StageSummary:
     @property
     def eta_s(self) -> float | None:
         """Seconds to go at this rate; None while nothing is known."""
-        return (self.todo - self.done) / self.rows_per_s if self.done else None
+        return (self.todo - self.done) / self.rows_per_s if self.rows_per_s else None
 
     @property
     def kept_share(self) -> float | None:
@@ -146,7 +146,7 @@ class Progress:
     def _move(self, summary: StageSummary) -> None:
         line = Text(summary.line(), no_wrap=True, overflow="ellipsis")
         if self._live is None:
-            console = Console(file=self._stream)
+            console = Console(file=self._stream, force_terminal=True)
             self._live = Live(line, console=console, refresh_per_second=1 / LIVE_EVERY_S)
             self._live.start()
         self._live.update(line, refresh=summary.finished)

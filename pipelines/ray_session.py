@@ -56,6 +56,8 @@ def _set_environment(is_local: bool) -> None:
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "RAY_BACKEND_LOG_LEVEL": "fatal",
         "RAY_task_oom_retries": "1",
+        # A thread that still waits for results when the session ends would start a new one.
+        "RAY_ENABLE_AUTO_CONNECT": "0",
     }
     if is_local:
         # Without this, Ray turns 127.0.0.1 into the address that other machines reach.

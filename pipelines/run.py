@@ -125,6 +125,7 @@ class Run:
 
     def __enter__(self) -> Self:
         self.lease.__enter__()
+        keep_recipe(self.workspace, self.metadata["recipe"], self.recipe)
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._handlers[number] = signal.signal(number, self._on_signal)
@@ -139,7 +140,6 @@ class Run:
     @contextmanager
     def working(self) -> Iterator[None]:
         """While a stage works, the first signal asks it to stop; otherwise it stops at once."""
-        keep_recipe(self.workspace, self.metadata["recipe"], self.recipe)
         self._is_graceful = True
         try:
             yield

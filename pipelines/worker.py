@@ -61,11 +61,6 @@ class Worker:
         self._table_uri = table_uri
         self._is_set_up = False
 
-    @property
-    def key(self) -> str:
-        """The id column of the stage."""
-        return self._stage.key
-
     def report(self, batch: pa.Table) -> Report:
         """Runs the batch and writes its rows; whatever goes wrong stands in the report."""
         first_key: str = batch[self._stage.key][0].as_py()
@@ -77,14 +72,13 @@ class Worker:
         except StorageError as error:
             return Report(first_key, storage_error=str(error))
 
-    def failure(self, key: str, reason: str, error: str) -> Report:
-        """Writes the row of an id for which no worker could write one.
+    def failure(self, row: pa.Table, reason: str, error: str) -> Report:
+        """Writes the failed row of an input row for which no worker could write one.
 
         Raises:
             StorageError: when it cannot be written.
         """
-        stage = self._stage
-        return self._written(failed_row(stage.schema, {stage.key: key}, reason, error))
+        return self._written(self._failed(row, reason, error))
 
     def _set_up(self) -> None:
         # On the first batch, not in the constructor: an error then travels as a report, not as
@@ -106,8 +100,7 @@ class Worker:
             raise
         except Exception as error:  # noqa: BLE001 - written into the row, or tried again row by row
             if batch.num_rows == 1:
-                key = {self._stage.key: batch[self._stage.key][0].as_py()}
-                return failed_row(self._stage.schema, key, "bug", _described(error))
+                return self._failed(batch, "bug", _described(error))
         return pa.concat_tables([self._run(batch.slice(row, 1)) for row in range(batch.num_rows)])
 
     def _called(self, batch: pa.Table) -> pa.Table:
@@ -119,9 +112,20 @@ class Worker:
         column = rows.schema.get_field_index("cpu_s")
         measured = pc.fill_null(rows["cpu_s"], share_s)
         rows = rows.set_column(column, rows.schema.field(column), measured)
-        return rows.take(
-            pc.index_in(batch[self._stage.key], rows[self._stage.key].combine_chunks())
-        )
+        order = pc.index_in(batch[self._stage.key], rows[self._stage.key].combine_chunks())
+        return self._with_tracked(rows.take(order), batch)
+
+    def _failed(self, row: pa.Table, reason: str, error: str) -> pa.Table:
+        key = {self._stage.key: row[self._stage.key][0].as_py()}
+        return self._with_tracked(failed_row(self._stage.schema, key, reason, error), row)
+
+    def _with_tracked(self, rows: pa.Table, batch: pa.Table) -> pa.Table:
+        """The rows with the inputs' values in the tracked columns: failed rows need them too."""
+        for name in self._stage.tracked:
+            column = rows.schema.get_field_index(name)
+            kind = rows.schema.field(column)
+            rows = rows.set_column(column, kind, batch[name].cast(kind.type))
+        return rows
 
     def _written(self, rows: pa.Table) -> Report:
         stage = self._stage

@@ -19,7 +19,9 @@ import pyarrow.fs as pafs
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import ObjectStore
+
+from curation.storage import is_remote, store_for
 
 Metadata = dict[str, str]
 """What a commit says about itself: run, command, recipe, code."""
@@ -31,7 +33,7 @@ class StorageError(RuntimeError):
     """The storage refused or failed; the message names the place and what to do."""
 
 
-class FencedError(RuntimeError):
+class FencedError(StorageError):
     """Another run writes to the workspace; the message names it."""
 
 
@@ -43,7 +45,7 @@ class Workspace:
 
     def __init__(self, uri: str | Path) -> None:
         text = str(uri).removeprefix("file://").rstrip("/")
-        self.is_remote = "://" in text
+        self.is_remote = is_remote(text)
         self.uri = text if self.is_remote else str(Path(text).absolute())
         if "%" in self.uri:
             # delta-rs would take `%20` for a space, and write beside the directory it lists.
@@ -55,15 +57,9 @@ class Workspace:
 
     def store(self, name: str = "") -> ObjectStore:
         """The objects below `<workspace>/<name>`."""
-        return open_store(f"{self.uri}/{name}".rstrip("/"))
-
-
-def open_store(uri: str) -> ObjectStore:
-    """The objects below a local directory (made if it is not there) or a remote prefix."""
-    if "://" in uri:
-        return from_url(uri)
-    with storage_errors(uri):
-        return LocalStore(uri, mkdir=True)
+        uri = f"{self.uri}/{name}".rstrip("/")
+        with storage_errors(uri):
+            return store_for(uri)
 
 
 class Table:
@@ -199,7 +195,8 @@ def _raise_storage_error(uri: str, need_bytes: int | None, error: Exception) -> 
     need = f" ({need_bytes:,} bytes)" if need_bytes else ""
     full = f"os error {errno.ENOSPC}" in str(error) or getattr(error, "errno", 0) == errno.ENOSPC
     if not full:
-        raise StorageError(f"{uri} cannot be read or written{need}: {error}") from error
+        said = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
+        raise StorageError(f"{uri} cannot be read or written{need}: {said}") from error
     free = os.statvfs(_nearest(Path(uri)))
     raise StorageError(
         f"no space left for writing {uri}{need}: {free.f_bavail * free.f_frsize:,} bytes are free "
