@@ -84,12 +84,18 @@ def ray_address(environment: Mapping[str, str]) -> Check:
     except (OSError, ValueError) as error:
         remedy = "start the cluster, or unset RAY_ADDRESS to work on this machine"
         return Check("Ray address", "bad", f"{address}: {error}", remedy)
-    if environment.get("RAY_AUTH_MODE") != "token":
-        remedy = (
-            "whoever reaches it can run code there: set RAY_AUTH_MODE=token on all its machines"
-        )
+    if not _has_token(environment):
+        remedy = "whoever reaches it can run code there: start it with RAY_AUTH_MODE=token"
         return Check("Ray address", "warning", f"{address} answers, without a token", remedy)
     return Check("Ray address", "good", f"{address} answers, with a token")
+
+
+def _has_token(environment: Mapping[str, str]) -> bool:
+    """As Ray decides it: by the mode, and where none is set by whether there is a token."""
+    if mode := environment.get("RAY_AUTH_MODE"):
+        return mode.lower() == "token"
+    named = environment.get("RAY_AUTH_TOKEN") or environment.get("RAY_AUTH_TOKEN_PATH")
+    return bool(named) or (Path.home() / ".ray" / "auth_token").is_file()
 
 
 def confined(confinement: Callable[[], dict[str, bool | str]]) -> Iterator[Check]:

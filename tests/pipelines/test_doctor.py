@@ -102,13 +102,22 @@ def test_little_free_space_is_a_warning(tmp_path: Path, monkeypatch: pytest.Monk
     assert str(tmp_path) in found["workspace disk"].found
 
 
-def test_the_ray_address_is_tried_and_wants_a_token() -> None:
+def test_the_ray_address_is_tried_and_wants_a_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     assert ray_address({}).status == "good"
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"ray://127.0.0.1:{server.getsockname()[1]}"
         assert ray_address({"RAY_ADDRESS": address}).status == "warning"
         with_token = {"RAY_ADDRESS": address, "RAY_AUTH_MODE": "token"}
         assert ray_address(with_token).status == "good"
+        assert ray_address({"RAY_ADDRESS": address, "RAY_AUTH_TOKEN": "x"}).status == "good"
+        (tmp_path / ".ray").mkdir()
+        (tmp_path / ".ray" / "auth_token").write_text("x")
+        assert ray_address({"RAY_ADDRESS": address}).status == "good"
+        disabled = {"RAY_ADDRESS": address, "RAY_AUTH_MODE": "disabled"}
+        assert ray_address(disabled).status == "warning"
     gone = ray_address(with_token)
     assert gone.status == "bad" and address in gone.found
     assert ray_address({"RAY_ADDRESS": "host:none"}).status == "bad"
