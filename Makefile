@@ -30,7 +30,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: setup ## Curate Big Buck Bunny and other real footage to shards, and verify the result
+demo: setup ## Curate Big Buck Bunny and its trailer to shards, and verify the result
 	$(BIN)/python -m pipelines.assets demo --into build/footage
 	$(MOVIOLA) curate demo --input build/footage/manifest.csv --workspace build/demo $(ARGS)
 	$(MOVIOLA) verify build/demo
