@@ -15,11 +15,10 @@ from typing import BinaryIO
 
 import cv2
 import numpy as np
-from av.video.frame import PictureType
 
 from curation.detectors import ShotSettings
 from curation.jumps import ContentScorer, Jump
-from curation.media.decode import Frame
+from curation.media.decode import TIME_SLACK_S, Frame, PictureType
 from curation.media.planes import Plane, luma, small_pictures
 from curation.media.rendering import render
 from curation.settings import Settings
@@ -29,9 +28,6 @@ from curation.signals.repeats import FrameDifference, frame_difference
 from curation.signals.slideshow import unexplained_px
 from curation.signals.vectors import PairMotion, VectorEstimator, codec_vectors, pair_motion
 from curation.signals.vmaf_motion import row_sampled_vmaf_motion
-
-TIME_SLACK_S = 0.001
-"""Timestamps may be rounded to a millisecond; a frame that early still counts as on time."""
 
 LOOK_PX = (256, 144)
 """Size at which light and colour of a picture are measured."""

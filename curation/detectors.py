@@ -213,8 +213,8 @@ def _neighbourhoods(marked: npt.NDArray[np.bool_], reach: int) -> list[tuple[int
 
 
 def _ramp_start(brightness: Floats, index: int, longest: int) -> int:
-    first = max(0, index - longest)
-    while index > first and brightness[index - 1] > brightness[index] + RAMP_STEP:
+    first = max(1, index - longest)
+    while index > first and brightness[index - 2] > brightness[index - 1] + RAMP_STEP:
         index -= 1
     return index
 

@@ -17,8 +17,8 @@ class WindowSettings(Settings):
     """How clips are taken from shots. No clip ever reaches across a shot boundary."""
 
     mode: Literal["cover", "random"] = "cover"
-    """`cover`: consecutive clips of `max_s` over the whole shot, the last two evened out where the
-    rest would be shorter than `min_s`. `random`: one clip of random length at a random place per
+    """`cover`: consecutive clips of `max_s` over the whole shot; a rest of half of `min_s` or more
+    that is no clip of its own evens out the last two, a shorter one is dropped. `random`: one clip of random length at a random place per
     shot, as in Movie Gen."""
 
     min_s: float = 4.0
@@ -109,8 +109,8 @@ def _covering(
     lengths = [settings.max_s] * max(0, int(whole))
     if rest_s >= settings.min_s:
         lengths.append(rest_s)
-    elif lengths and (lengths[-1] + rest_s) / 2 >= settings.min_s:
-        lengths[-1:] = [(lengths[-1] + rest_s) / 2] * 2
+    elif lengths and rest_s >= settings.min_s / 2 and settings.max_s + rest_s >= 2 * settings.min_s:
+        lengths[-1:] = [(settings.max_s + rest_s) / 2] * 2
     ends = first_s + np.cumsum(lengths)
     return [(float(end - length), float(end)) for end, length in zip(ends, lengths, strict=True)]
 

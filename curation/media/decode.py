@@ -17,10 +17,16 @@ import av
 import av.error
 from av.codec.context import Flags2
 from av.container import InputContainer
+from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
 from curation.media.containers import open_container
 from curation.media.errors import MediaError
+
+__all__ = ["TIME_SLACK_S", "Frame", "PictureType", "VideoReader"]
+
+TIME_SLACK_S = 0.001
+"""Timestamps may be rounded to a millisecond; a frame that early still counts as on time."""
 
 UNKNOWN_FPS = 25.0
 """Frame rate of a stream whose container and codec tell none, as FFmpeg assumes."""
@@ -95,7 +101,7 @@ class VideoReader:
         first = next(self._decoded(), None)
         if first is None:
             return
-        origin_s = _shown_at(first)
+        origin_s = _Clock().shown_at(first)
         self._seek(origin_s + start_s)
         sought = self._timed(self._decoded(), origin_s)
         head = next(sought, None)
@@ -107,7 +113,7 @@ class VideoReader:
             head = next(sought, None)
         index = 0
         while head is not None:
-            if head.time_s >= start_s - 1e-6:
+            if head.time_s >= start_s - TIME_SLACK_S:
                 yield Frame(index, head.time_s, head.picture)
                 index += 1
             head = next(sought, None)
@@ -153,11 +159,11 @@ class VideoReader:
             self.failures += 1
 
     def _timed(self, frames: Iterator[av.VideoFrame], origin_s: float | None) -> Iterator[Frame]:
-        index, last_s = 0, -math.inf
+        index, last_s, clock = 0, -math.inf, _Clock()
         for frame in frames:
             if frame.is_corrupt:
                 self.failures += 1
-            shown_s = _shown_at(frame)
+            shown_s = clock.shown_at(frame)
             if math.isnan(shown_s):
                 shown_s = 0.0 if origin_s is None else origin_s + last_s + self.frame_s
             if origin_s is None:
@@ -172,10 +178,27 @@ class VideoReader:
             index += 1
 
 
-def _shown_at(frame: av.VideoFrame) -> float:
-    """Presentation time in seconds, or else decoding time, or else NaN."""
-    if frame.time is not None:
-        return frame.time
-    if frame.dts is None or frame.time_base is None:
-        return math.nan
-    return float(frame.dts * frame.time_base)
+class _Clock:
+    """Presentation time of each frame in turn, or decoding time where that is more regular.
+
+    The rule is FFmpeg's (`guess_correct_pts` in libavcodec): AVI stores no presentation times, and
+    what is made up for B-frames runs backwards.
+    """
+
+    def __init__(self) -> None:
+        self._last_pts = self._last_dts = -math.inf
+        self._faulty_pts = self._faulty_dts = 0
+
+    def shown_at(self, frame: av.VideoFrame) -> float:
+        """Seconds, NaN where the frame has no time at all."""
+        if frame.time_base is None:
+            return math.nan
+        if frame.dts is not None:
+            self._faulty_dts += frame.dts <= self._last_dts
+            self._last_dts = frame.dts
+        if frame.pts is not None:
+            self._faulty_pts += frame.pts <= self._last_pts
+            self._last_pts = frame.pts
+        use_pts = frame.dts is None or self._faulty_pts <= self._faulty_dts
+        stamp = frame.pts if use_pts and frame.pts is not None else frame.dts
+        return math.nan if stamp is None else stamp * float(frame.time_base)

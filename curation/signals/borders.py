@@ -10,7 +10,7 @@ than cutting pictures. Bars filled with a blurred copy of the picture are not lo
 Movie Gen describes this filter in one sentence (first-order derivatives find strong straight edges,
 a scan-line search locates the frame); the rest is ours.
 
-Cost on one thread: 0.2 ms a frame and 2 ms a clip at 1280x720.
+Cost on one thread: 5 ms a clip of 6 frames at 1280x720, 1.5 ms at 640x360.
 """
 
 from collections.abc import Sequence

@@ -28,7 +28,7 @@ LEAST_SCALE = 1 / 1500
 AGREEING = 1 / 250
 """A vector agrees with the fit up to this part of the frame height, or a tenth of its length."""
 
-LEAST_TEXTURE = 0.25
+LEAST_TEXTURE = 0.05
 LEAST_POINTS = 24
 """Fewer textured points than this hold no camera: a black frame, a wall."""
 

@@ -5,7 +5,7 @@ A pair is judged by the mean difference and by the largest mean of a block of 1/
 
 - Frozen: at least 0.5 s in which no block changes. Encoded stills stay below the threshold even
   where the encoder refines them or starts a new group of pictures.
-- Repeated: a frame that differs from the one before by less than a seventh of what its neighbours do.
+- Repeated: a frame that differs from the one before by less than a seventh of what the others do.
   Compressed repeats are not bit-equal, but rate conversion (12 to 24 frames a second, 3:2 pulldown,
   slow motion) leaves new frames close by to compare with.
 

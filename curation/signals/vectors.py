@@ -31,7 +31,7 @@ LEAST_KNOWN_SHARE = 0.5
 GRID_PX = 8
 """Spacing at which the flow of the small pair is read."""
 
-HOLDING_GRADIENT = 24
+HOLDING_GRADIENT = 12
 """Luma steps within 3 px, on average around a point, that hold its vector well."""
 
 

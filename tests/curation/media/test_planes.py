@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from curation.media.decode import VideoReader
+from curation.media.planes import luma, small_pictures
+from tests import media
+
+
+def first(path):
+    with VideoReader(str(path), 0) as reader:
+        return next(reader.frames()).picture
+
+
+def test_luma_is_the_stored_plane():
+    frame = first(media.plain())
+    assert (luma(frame) == frame.to_ndarray(format="yuv420p")[:180]).all()
+
+
+def test_ten_bit_luma_is_rounded_to_eight():
+    frame = first(media.hdr())
+    ten = frame.to_ndarray(format="yuv420p10le")[: frame.height]
+    assert luma(frame).dtype == np.uint8
+    assert np.abs(luma(frame).astype(float) - ten / 4).max() <= 0.5
+
+
+@pytest.mark.parametrize("size", ["1280x720", "640x360", "1920x1080", "600x1000", "256x144"])
+def test_the_small_picture_is_near_to_ffmpegs_area_average(size):
+    frame = first(media.ffmpeg(f"size-{size}.mp4", *media.source(size=size), *media.H264))
+    bgr, grey = small_pictures(frame)
+    rows, columns = grey.shape
+    assert columns == 256
+    assert bgr.shape == (rows, 256, 3)
+    assert columns / rows == pytest.approx(frame.width / frame.height, rel=0.01)
+    exact = frame.reformat(256, rows, "yuv420p", interpolation="AREA").to_ndarray()[:rows]
+    assert np.abs(grey.astype(int) - exact).mean() < 4
+
+
+@pytest.mark.parametrize("size", ["2x2", "16x16", "4000x10", "10x4000"])
+def test_pictures_of_any_shape_get_a_small_one(size):
+    frame = first(media.ffmpeg(f"odd-{size}.mkv", *media.source(size=size), "-c:v", "ffv1"))
+    bgr, grey = small_pictures(frame)
+    assert bgr.shape[:2] == grey.shape
+    assert 2 <= grey.shape[0] <= 1024
+
+
+def test_other_pixel_formats_are_converted():
+    for pixels in ("yuv444p", "rgb24", "gray"):
+        frame = first(media.plain()).reformat(format=pixels)
+        assert luma(frame).shape == (180, 320)
+        assert small_pictures(frame)[0].shape == (144, 256, 3)
