@@ -18,8 +18,8 @@ class WindowSettings(Settings):
 
     mode: Literal["cover", "random"] = "cover"
     """`cover`: consecutive clips of `max_s` over the whole shot; a rest of half of `min_s` or more
-    that is no clip of its own evens out the last two, a shorter one is dropped. `random`: one clip of random length at a random place per
-    shot, as in Movie Gen."""
+    that is no clip of its own evens out the last two, a shorter one is dropped. `random`: one clip
+    of random length at a random place per shot, as in Movie Gen."""
 
     min_s: float = 4.0
     """Shortest clip, seconds (Movie Gen: 4)."""
