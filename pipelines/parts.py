@@ -101,6 +101,8 @@ def parquet_bytes(rows: pa.Table) -> bytes:
         compression={path: "zstd" if path in small else "none" for path, _ in leaves},
         use_dictionary=small,
         write_statistics=small,
+        # So that `moviola verify` sees one flipped bit, in a JPEG too.
+        write_page_checksum=True,
     )
     return buffer.getvalue()
 

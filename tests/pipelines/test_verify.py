@@ -1,6 +1,7 @@
 import shutil
 from pathlib import Path
 
+import obstore
 import pyarrow.compute as pc
 import pytest
 from deltalake import write_deltalake
@@ -8,6 +9,7 @@ from deltalake import write_deltalake
 from pipelines.lease import Lease
 from pipelines.verify import verify
 from pipelines.workspace import Workspace
+from tests.pipelines.test_workspace import bucket  # noqa: F401 - a fixture
 from tests.workspaces import small_workspace
 
 
@@ -66,13 +68,14 @@ def test_a_file_of_another_size_is_found(workspace):
     assert problems(workspace) == {("file", "clips")}
 
 
+@pytest.mark.parametrize("table", ["clips", "shards/256p"])
 @pytest.mark.parametrize("place", [0.0, 0.2, 0.5, 0.8])
-def test_a_flipped_byte_in_a_shard_is_found(workspace, place):
-    path = parts(workspace, "shards/256p")[0]
+def test_a_flipped_bit_in_a_file_is_found(workspace, table, place):
+    path = parts(workspace, table)[0]
     content = bytearray(path.read_bytes())
     content[4 + int(place * (len(content) - 12))] ^= 0x20
     path.write_bytes(content)
-    assert problems(workspace) & {("file", "shards/256p"), ("sample", "shards/256p")}
+    assert problems(workspace) == {("file", table)}
 
 
 def test_a_stray_file_beside_the_samples_is_found_unless_a_run_may_be_writing_it(workspace):
@@ -128,3 +131,16 @@ def test_rows_of_two_settings_in_one_table_are_found(workspace):
 
     rewrite(workspace, "shards/256p", mix)
     assert problems(workspace) == {("unfinished", "shards/256p")}
+
+
+def test_a_workspace_in_a_bucket_is_read_like_any_other(bucket):  # noqa: F811
+    local = Path(small_workspace().uri)
+    remote = Workspace(bucket)
+    for path in local.rglob("*"):
+        if path.is_file():
+            obstore.put(remote.store(), str(path.relative_to(local)), path.read_bytes())
+    found = verify(remote)
+    assert (found.findings, found.num_samples) == ([], 2)
+    part = remote.table("shards/256p").delta().file_uris()[0].rpartition("/")[2]
+    obstore.put(remote.store("shards/256p"), part, b"PAR1")
+    assert problems(remote) == {("file", "shards/256p")}
