@@ -81,8 +81,8 @@ def repeated_share(differences: Sequence[FrameDifference], fps: float) -> float:
     if not differences:
         return 0.0
     means, peaks = np.array(differences).T
-    repeats = (means <= REPEATED * _around(means, MOVING)) & (
-        peaks <= np.minimum(REPEATED * _around(peaks, CHANGED), REPEATED_PEAK)
+    repeats = (means < REPEATED * _around(means, MOVING)) & (
+        peaks < np.minimum(REPEATED * _around(peaks, CHANGED), REPEATED_PEAK)
     )
     later_frame_frozen = _frozen(differences, fps)[1:]
     return float(np.count_nonzero(repeats & ~later_frame_frozen)) / (len(differences) + 1)
