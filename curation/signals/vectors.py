@@ -4,8 +4,9 @@ Codec vectors: decoders tell whether a vector points to the past or the future, 
 Only for a P frame is that known: its nearest reference is the last I or P frame in presentation
 order, and the frames between are the `span` to divide by. The plain mean over all vectors is no
 px per frame: with x264's 3 B frames it is twice the true motion, while P frames over their span
-are within 3 to 11 % (`benchmarks/accuracy/motion.py`). Skipped blocks carry their predicted vector;
-intra blocks have none and count as unknown, and a clip that is mostly unknown has to be estimated.
+are 8 % long on average, 15 % at worst (`benchmarks/accuracy/motion.py`). Skipped blocks carry their
+predicted vector; intra blocks have none and count as unknown, and a clip that is mostly unknown has
+to be estimated.
 
 Estimated vectors: DIS flow (Kroeger et al. 2016) of a small pair, read off every 8 px. HEVC, VP9,
 AV1 and Theora export no vectors, and the camera fit needs what an encoder does not promise:
