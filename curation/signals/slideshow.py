@@ -10,7 +10,7 @@ does not.
 A tripod shot in which nothing moves is a still by this measure too, and a slow pan of a distant
 view comes close: 0.145 px where rendered stills had 0.04 to 0.13.
 
-Cost on one thread: 0.15 ms a step at 256x144.
+Cost on one thread: 0.25 ms a step at 256x144.
 """
 
 from collections.abc import Sequence

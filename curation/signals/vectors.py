@@ -12,7 +12,7 @@ Estimated vectors: DIS flow (Kroeger et al. 2016) of a small pair, read off ever
 AV1 and Theora export no vectors, and the camera fit needs what an encoder does not promise:
 vectors that follow the picture instead of the cheapest bits.
 
-Cost on one thread: codec P frame at 1280x720 0.15 ms; estimated pair at 256x144 0.6 ms.
+Cost on one thread: codec P frame at 1280x720 0.2 ms; estimated pair at 256x144 0.6 ms.
 """
 
 from collections.abc import Sequence
