@@ -92,11 +92,16 @@ class Cluster:
             except Exception as error:  # noqa: BLE001 - raised in the thread that reads the queue
                 reports.put(error)
 
-        threading.Thread(target=pump, name="ray-results", daemon=True).start()
+        pumping = threading.Thread(target=pump, name="ray-results", daemon=True)
+        pumping.start()
         try:
             yield from _until_end(reports)
         finally:
             is_over.set()
+            # Ray's C++ core ends the process when the session ends under a thread that waits.
+            if dataset._current_executor is not None:
+                dataset._current_executor.shutdown(force=True)
+            pumping.join(timeout=5)
 
     def rows(
         self, worker: Worker, rows: Sequence[pa.Table], resources: "StageResources"

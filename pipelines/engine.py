@@ -8,7 +8,6 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Generator
-from contextlib import closing
 
 import pyarrow as pa
 
@@ -139,14 +138,20 @@ class _Work:
         size = resources.batch_size
         batches = [plan.todo.slice(row, size) for row in range(0, plan.todo.num_rows, size)]
         runner = self._inline if self._run.settings.runner == "inline" else self._on_ray
+        reports = runner(batches, resources)
         try:
-            with closing(runner(batches, resources)) as reports:
-                for report in reports:
-                    self._take(report)
-        except BaseException:
-            # Workers first, or they would go on writing parts that nobody will commit.
-            self._run.cluster.stop()
-            self._commit()
+            for report in reports:
+                self._take(report)
+        except BaseException as error:
+            try:
+                self._commit()
+            finally:
+                reports.close()
+                self._run.cluster.stop()
+            self._writer.sweep(keep_h)
+            if self._run.stop_asked and not isinstance(error, StorageError):
+                # Ctrl-C reaches the workers too, and the first to be heard of may be one of them.
+                raise Interrupted from error
             raise
         self._commit()
         self._writer.sweep(keep_h)
@@ -216,6 +221,8 @@ class _Work:
         logger.info("%s: trying %d rows alone, whose worker died", self._summary.stage, len(rows))
         for outcome in self._run.cluster.rows(self._worker, rows, resources):
             if isinstance(outcome, Crash):
+                if self._run.stop_asked:
+                    raise Interrupted  # the signal may have reached that worker first
                 yield self._worker.failure(outcome.row, outcome.reason, outcome.error)
             else:
                 yield outcome

@@ -118,18 +118,19 @@ def committed_rows(table: Table, stage: Stage) -> pa.Table:
     """
     names = indexed_columns(stage.key, stage.tracked)
     with storage_errors(table.uri):
-        parts = pa.table(table.delta().get_add_actions(flatten=True))
+        delta = table.delta()
+        columns = pa.schema(delta.schema())
+        schema = pa.schema([*(columns.field(name) for name in names), ("path", pa.string())])
+        parts = pa.table(delta.get_add_actions(flatten=True))
         single = parts.filter(pc.equal(parts["num_records"], 1))
-        dataset = table.dataset()
-        kinds = [dataset.schema.field(name).type for name in names]
-        schema = pa.schema([*zip(names, kinds, strict=True), ("path", pa.string())])
         bounds = [_bound(single, name) for name in names]
-        single = pa.table([*bounds, single["path"]], names=schema.names)
-        known = set(single["path"].to_pylist())
-        pieces = [piece for piece in dataset.get_fragments() if piece.path not in known]
-        with ThreadPoolExecutor() as pool:
-            scanned = list(pool.map(lambda piece: _scanned(piece, names), pieces))
-    return pa.concat_tables([part.cast(schema) for part in (single, *scanned)])
+        found = [pa.table([*bounds, single["path"]], names=schema.names)]
+        if single.num_rows < parts.num_rows:
+            known = set(single["path"].to_pylist())
+            pieces = [p for p in table.dataset().get_fragments() if p.path not in known]
+            with ThreadPoolExecutor() as pool:
+                found += pool.map(lambda piece: _scanned(piece, names), pieces)
+    return pa.concat_tables([rows.cast(schema) for rows in found])
 
 
 def _bound(parts: pa.Table, name: str) -> pa.ChunkedArray | pa.Array:
@@ -180,17 +181,17 @@ def withdraw(plan: Plan, stage: Stage, table: Table, writer: TableWriter) -> int
     delta = table.delta()
     sizes = pa.table(delta.get_add_actions()).select(["path", "num_records"]).to_pylist()
     num_rows = {part["path"]: part["num_records"] for part in sizes}
-    pieces = {piece.path: piece for piece in table.dataset().get_fragments()}
-    added: list[str] = []
-    removed: list[RemoveAction] = []
     doomed = plan.withdrawn.group_by("path").aggregate([("key", "list")]).to_pylist()
+    partly = {part["path"] for part in doomed if len(part["key_list"]) < num_rows[part["path"]]}
+    pieces = {p.path: p for p in table.dataset().get_fragments()} if partly else {}
+    added: list[str] = []
     for part in doomed:
-        path, keys = part["path"], pa.array(part["key_list"])
-        if len(keys) < num_rows[path]:
-            with storage_errors(f"{table.uri}/{path}"):
-                rows = pieces[path].to_table()
-            rest = rows.filter(pc.invert(pc.is_in(rows[stage.key], value_set=keys)))
-            added += write_parts(table.uri, rest, stage.key, stage.tracked)
-        removed.append(RemoveAction(path, True, int(time.time() * 1000)))
+        if part["path"] in partly:
+            with storage_errors(f"{table.uri}/{part['path']}"):
+                rows = pieces[part["path"]].to_table()
+            gone = pc.is_in(rows[stage.key], value_set=pa.array(part["key_list"]))
+            added += write_parts(table.uri, rows.filter(pc.invert(gone)), stage.key, stage.tracked)
+    now_ms = int(time.time() * 1000)
+    removed = [RemoveAction(part["path"], True, now_ms) for part in doomed]
     writer.commit(added, removed)
     return delta.version()

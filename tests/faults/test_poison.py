@@ -42,20 +42,25 @@ def test_a_signal_commits_what_is_finished_and_exits_130(
     run = subprocess.Popen(
         on_ray(
             tmp_path,
-            *("--rows", "2000", "--batch", "1", "--sleep-s", "0.1", "--pids", str(tmp_path)),
+            *("--rows", "2000", "--batch", "1", "--sleep-s", "0.1"),
             # No test waits for that long: what is there in the end was committed by the stop.
             *("--commit-s", "999"),
         ),
         start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    deadline = time.monotonic() + 90
-    while not any(path.name.isdigit() for path in tmp_path.iterdir()):
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.glob("squares/part-*"))) < 10:
         assert time.monotonic() < deadline, "no worker came up"
         assert run.poll() is None
         time.sleep(0.1)
-    time.sleep(3)
     os.killpg(run.pid, number)
-    assert run.wait(timeout=60) == 130
+    said = run.communicate(timeout=60)[1]
+    assert run.returncode == 130, said
+    assert said.splitlines() == [
+        "stopping: committing what is finished (once more to stop at once)"
+    ]
     rows = Workspace(tmp_path).table("squares").read(["number"])
     assert 0 < rows.num_rows < 2000
     assert not (tmp_path / "_run.json").exists()
