@@ -4,7 +4,7 @@ Nothing here knows of shots or clips: those are found afterwards, from the serie
 leaves behind (`curation.clips`). Per frame it keeps a handful of numbers; pictures go to a scratch
 file as JPEG as soon as they are taken. So memory does not grow with the length of the video.
 
-What need not see every frame samples, and says so: VMAF motion takes every pair but one row in 32;
+What need not see every frame samples, and says so: VMAF motion takes every pair but 12 of its rows;
 codec vectors are read from `vectors_hz` P frames a second; the camera is followed over `camera_hz`
 pairs a second, each starting where the last one ended; pictures are taken a few times per clip.
 """
@@ -18,7 +18,7 @@ import numpy as np
 
 from curation.detectors import ShotSettings
 from curation.jumps import ContentScorer, Jump
-from curation.media.decode import TIME_SLACK_S, Frame, PictureType
+from curation.media.decode import TIME_SLACK_S, Frame, PictureType, motion_vectors
 from curation.media.planes import Plane, luma, small_pictures
 from curation.media.rendering import render
 from curation.settings import Settings
@@ -166,12 +166,12 @@ class DecodePass:
         self._last_reference = frame.index
         if kind != PictureType.P or frame.time_s < self._next_vectors_s - TIME_SLACK_S:
             return
-        exported = frame.picture.side_data.get("MOTION_VECTORS")
+        exported = motion_vectors(frame.picture)
         if exported is None:
             return
         self._next_vectors_s = frame.time_s + 1.0 / self._measures.vectors_hz
         picture = frame.picture
-        found = codec_vectors(exported.to_ndarray(), picture.width, picture.height, span)
+        found = codec_vectors(exported, picture.width, picture.height, span)
         if found is not None:
             self.series.vectors.append((frame.index, pair_motion(found)))
 
@@ -197,7 +197,7 @@ class DecodePass:
     def _still(self, frame: Frame, stored_luma: Plane) -> None:
         rgb = render(frame.picture, *self._picture_px, self._rotation_deg)
         bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
-        small = np.asarray(cv2.resize(bgr, LOOK_PX, interpolation=cv2.INTER_AREA), np.uint8)
+        small = np.asarray(cv2.resize(bgr, LOOK_PX), np.uint8)
         grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
         light = exposure(grey, full_range=True)
         look = light._asdict() | {

@@ -7,6 +7,7 @@ A frame whose timestamp does not advance is left out and counted, as is every pa
 decoder gives up on.
 """
 
+import gc
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import Self
 
 import av
 import av.error
+import numpy as np
+import numpy.typing as npt
 from av.codec.context import Flags2
 from av.container import InputContainer
 from av.video.frame import PictureType
@@ -23,7 +26,7 @@ from av.video.stream import VideoStream
 from curation.media.containers import open_container
 from curation.media.errors import MediaError
 
-__all__ = ["TIME_SLACK_S", "Frame", "PictureType", "VideoReader"]
+__all__ = ["TIME_SLACK_S", "Frame", "PictureType", "VideoReader", "motion_vectors"]
 
 TIME_SLACK_S = 0.001
 """Timestamps may be rounded to a millisecond; a frame that early still counts as on time."""
@@ -202,3 +205,12 @@ class _Clock:
         use_pts = frame.dts is None or self._faulty_pts <= self._faulty_dts
         stamp = frame.pts if use_pts and frame.pts is not None else frame.dts
         return math.nan if stamp is None else stamp * float(frame.time_base)
+
+
+def motion_vectors(picture: av.VideoFrame) -> npt.NDArray[np.void] | None:
+    """The vectors that the decoder exported, as FFmpeg's AVMotionVector; None where it has none."""
+    # A frame whose side data was read is a reference cycle that holds the whole picture: the last
+    # one is collected now, or hundreds of megabytes wait for Python's own rounds.
+    gc.collect(1)
+    exported = picture.side_data.get("MOTION_VECTORS")
+    return None if exported is None else exported.to_ndarray().copy()

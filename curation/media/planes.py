@@ -16,9 +16,8 @@ Plane = npt.NDArray[np.uint8]
 SMALL_WIDTH_PX = 256
 """Width of the small picture, the size to which PySceneDetect reduces frames as well."""
 
-_PLANAR_420_BITS = {
-    "yuv420p": 8, "yuvj420p": 8, "yuv420p10le": 10, "yuv420p12le": 12,
-}  # fmt: skip
+PLANAR_420_BITS = {"yuv420p": 8, "yuvj420p": 8, "yuv420p10le": 10, "yuv420p12le": 12}
+"""The formats whose planes are used as they lie there, and their bits per sample."""
 
 
 def luma(picture: av.VideoFrame) -> Plane:
@@ -26,12 +25,12 @@ def luma(picture: av.VideoFrame) -> Plane:
 
     Where the format allows it, it is a view of the decoder's memory, valid as long as `picture`.
     """
-    bits = _PLANAR_420_BITS.get(picture.format.name)
+    bits = PLANAR_420_BITS.get(picture.format.name)
     if bits is None:
         # Planar, packed, RGB, alpha, 4:2:2 …: one conversion makes them all the common case.
         picture = picture.reformat(format="gray", interpolation="POINT", threads=1)
         bits = 8
-    return _eight_bit(_plane(picture, 0, bits), bits)
+    return _eight_bit(plane_of(picture, 0, bits), bits)
 
 
 def small_pictures(picture: av.VideoFrame, width: int = SMALL_WIDTH_PX) -> tuple[Plane, Plane]:
@@ -41,23 +40,24 @@ def small_pictures(picture: av.VideoFrame, width: int = SMALL_WIDTH_PX) -> tuple
     of 2). A wide frame keeps at least 2 rows, a tall one is held to `4 * width` rows.
     """
     height = min(4 * width, max(2, round(picture.height * width / picture.width / 2) * 2))
-    bits = _PLANAR_420_BITS.get(picture.format.name)
+    bits = PLANAR_420_BITS.get(picture.format.name)
     if bits is None or picture.width < width or picture.height < height:
         small = picture.reformat(width, height, "bgr24", interpolation="AREA", threads=1)
         bgr = np.asarray(small.to_ndarray(), np.uint8)
         return bgr, np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
     buffer = np.empty((height * 3 // 2, width), np.uint8)
     chroma = buffer[height:].reshape(2, height // 2, width // 2)
-    buffer[:height] = _eight_bit(_reduced(_plane(picture, 0, bits), width, height), bits)
+    buffer[:height] = _eight_bit(_reduced(plane_of(picture, 0, bits), width, height), bits)
     for index in (1, 2):
         # Colour is smooth: it needs no averaging first.
-        plane = cv2.resize(_plane(picture, index, bits), (width // 2, height // 2))
+        plane = cv2.resize(plane_of(picture, index, bits), (width // 2, height // 2))
         chroma[index - 1] = _eight_bit(plane, bits)
     bgr = np.asarray(cv2.cvtColor(buffer, cv2.COLOR_YUV2BGR_I420), np.uint8)
     return bgr, buffer[:height]
 
 
-def _plane(picture: av.VideoFrame, index: int, bits: int) -> MatLike:
+def plane_of(picture: av.VideoFrame, index: int, bits: int = 8) -> MatLike:
+    """One stored plane, `[rows, columns]`: a view that is valid as long as `picture`."""
     plane = picture.planes[index]
     kind = np.dtype(np.uint8 if bits == 8 else np.uint16)
     samples: npt.NDArray[np.integer] = np.frombuffer(memoryview(plane), kind)

@@ -16,7 +16,10 @@ import av
 import cv2
 import numpy as np
 import numpy.typing as npt
-from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
+from av.video.reformatter import Interpolation, VideoReformatter
+from cv2.typing import MatLike
+
+from curation.media.planes import PLANAR_420_BITS, plane_of
 
 Picture = npt.NDArray[np.uint8]
 """RGB, full range, `[height, width, 3]`."""
@@ -32,7 +35,18 @@ BT2020_TO_BT709 = np.array(
 )
 """Linear-light primaries, ITU-R BT.2087 section 4 inverted."""
 
-_UNSPECIFIED = 2
+LUMA_WEIGHTS = {
+    1: (0.2126, 0.0722),  # BT.709
+    4: (0.30, 0.11),  # FCC
+    5: (0.299, 0.114),  # BT.601, 625 lines
+    6: (0.299, 0.114),  # BT.601, 525 lines
+    7: (0.212, 0.087),  # SMPTE 240M
+    9: (0.2627, 0.0593),  # BT.2020
+}
+"""Weights of red and blue in luma, by the matrix coefficients of ITU-T H.273."""
+
+_UNSPECIFIED, _BT709, _BT601 = 2, 1, 6
+_FULL_RANGE = 2
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 _EXACT = Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT
 
@@ -62,7 +76,50 @@ def _picture(frame: av.VideoFrame, width: int, height: int) -> Picture:
     if any(component.is_alpha for component in frame.format.components):
         rgba = _converted(frame, width, height, "rgba").astype(np.uint16)
         return ((rgba[..., :3] * rgba[..., 3:] + 127) // 255).astype(np.uint8)
-    return _converted(frame, width, height, "rgb24").astype(np.uint8, copy=False)
+    if PLANAR_420_BITS.get(frame.format.name) == 8 and _matrix(frame) in LUMA_WEIGHTS:
+        return _from_planes(frame, width, height)
+    return np.asarray(_converted(frame, width, height, "rgb24"), np.uint8)
+
+
+def _from_planes(frame: av.VideoFrame, width: int, height: int) -> Picture:
+    """RGB of 8-bit 4:2:0, the usual case, in a fifth of the time that FFmpeg's scaler takes."""
+    planes = [plane_of(frame, index) for index in range(3)]
+    while planes[0].shape[1] >= 2 * width and planes[0].shape[0] >= 2 * height:
+        planes = [_resized(plane, plane.shape[1] // 2, plane.shape[0] // 2) for plane in planes]
+    luma, blue, red = (_resized(plane, width, height) for plane in planes)
+    full_range = frame.format.name == "yuvj420p" or frame.color_range == _FULL_RANGE
+    matrix = rgb_matrix(*LUMA_WEIGHTS[_matrix(frame)], full_range)
+    return np.asarray(cv2.transform(cv2.merge((luma, blue, red)), matrix), np.uint8)
+
+
+def _resized(plane: MatLike, width: int, height: int) -> MatLike:
+    shrinks = width * height < plane.size
+    return cv2.resize(
+        plane, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    )
+
+
+def rgb_matrix(red: float, blue: float, full_range: bool) -> npt.NDArray[np.float32]:
+    """The 3x4 matrix from 8-bit Y'CbCr to full-range 8-bit R'G'B' (ITU-R BT.709-6, items 3.2-3.5).
+
+    Args:
+        red: weight of red in luma.
+        blue: weight of blue in luma.
+        full_range: luma and colour span 0 to 255, instead of 16 to 235 and 16 to 240.
+    """
+    green = 1.0 - red - blue
+    of_red, of_blue = 2.0 * (1.0 - red), 2.0 * (1.0 - blue)
+    colour = np.array(
+        [
+            [1.0, 0.0, of_red],
+            [1.0, -of_blue * blue / green, -of_red * red / green],
+            [1.0, of_blue, 0.0],
+        ]
+    )
+    if not full_range:
+        colour *= [255 / 219, 255 / 224, 255 / 224]
+    black = [0.0 if full_range else 16.0, 128.0, 128.0]
+    return np.column_stack([colour, -(colour @ black)]).astype(np.float32)
 
 
 def tone_mapped(signal: npt.NDArray[np.float32], transfer: int) -> Picture:
@@ -106,18 +163,21 @@ def _hlg_nits(signal: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def _converted(
     frame: av.VideoFrame, width: int, height: int, pixels: str
 ) -> npt.NDArray[np.uint8 | np.uint16 | np.float16 | np.float32]:
-    space = frame.colorspace
-    if space == _UNSPECIFIED:
-        space = Colorspace.ITU709 if frame.height > 576 else Colorspace.ITU601
     shrinks = width * height < frame.width * frame.height
     converted = _reformatter.reformat(
         frame,
         width,
         height,
         pixels,
-        src_colorspace=space,
+        src_colorspace=_matrix(frame),
         interpolation=(Interpolation.AREA if shrinks else Interpolation.BICUBIC) | _EXACT,
         dst_color_range="JPEG",
         threads=1,
     )
     return np.asarray(converted.to_ndarray())
+
+
+def _matrix(frame: av.VideoFrame) -> int:
+    if frame.colorspace != _UNSPECIFIED:
+        return frame.colorspace
+    return _BT709 if frame.height > 576 else _BT601

@@ -25,7 +25,7 @@ EDGE_RISE = 24
 LEAST_EDGES = 64
 """A picture with fewer edges has no detail to judge."""
 
-ROW_STEP = 4
+LINE_STEP = 4
 """One line in so many is looked at."""
 
 SHARP = 0.8
@@ -54,7 +54,8 @@ def sharpness(luma: NDArray[np.uint8]) -> float:
     Args:
         luma: the picture at its stored size, [H, W].
     """
-    steepness = np.concatenate([_steepness(luma), _steepness(cv2.transpose(luma))])
+    lines = luma[::LINE_STEP], luma[:, ::LINE_STEP].T
+    steepness = np.concatenate([_steepness(np.ascontiguousarray(rows)) for rows in lines])
     if len(steepness) < LEAST_EDGES:
         return 0.0
     ramp = 1 / (EDGE_PX - 1)
@@ -92,16 +93,15 @@ def colourfulness(picture: NDArray[np.uint8]) -> float:
     return float(np.linalg.norm(deviations) + 0.3 * np.linalg.norm(means))
 
 
-def _steepness(luma: cv2.typing.MatLike) -> NDArray[np.float32]:
+def _steepness(rows: NDArray[np.uint8]) -> NDArray[np.float32]:
     """For each line of 9 px along a row that holds an edge, its largest step over its rise."""
-    if luma.shape[1] < EDGE_PX:
+    if rows.shape[1] < EDGE_PX:
         return np.empty(0, np.float32)
-    rows = np.ascontiguousarray(luma[::ROW_STEP])
     line = np.ones((1, EDGE_PX), np.uint8)
     rise = cv2.morphologyEx(rows, cv2.MORPH_GRADIENT, line)
     step = cv2.dilate(cv2.absdiff(rows[:, 1:], rows[:, :-1]), np.ones((1, EDGE_PX - 1), np.uint8))
     # Step i leads from pixel i to i + 1: a dilation by 8 covers exactly the steps of the 9 px.
-    inside = np.s_[:, EDGE_PX // 2 : rows.shape[1] - EDGE_PX // 2 : ROW_STEP]
+    inside = np.s_[:, EDGE_PX // 2 : rows.shape[1] - EDGE_PX // 2 : LINE_STEP]
     rise_at, step_at = rise[inside], step[inside]
     edges = rise_at >= EDGE_RISE
     return step_at[edges].astype(np.float32) / rise_at[edges]

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from curation.media.decode import VideoReader
-from curation.media.rendering import HLG, PQ, render, tone_mapped
+from curation.media.rendering import HLG, PQ, render, rgb_matrix, tone_mapped
 from tests import media
 
 
@@ -92,3 +92,21 @@ def test_an_hdr_file_renders_as_a_normal_picture():
     picture = render(first(media.hdr()), 160, 90)
     assert picture.shape == (90, 160, 3)
     assert 20 < picture.mean() < 235
+
+
+@pytest.mark.parametrize("size", [(320, 180), (160, 90), (77, 51), (640, 360)])
+def test_the_quick_way_agrees_with_ffmpegs_scaler(size):
+    frame = first(media.plain())
+    exact = frame.reformat(*size, "rgb24", src_colorspace="ITU601", interpolation="AREA")
+    difference = np.abs(render(frame, *size).astype(int) - exact.to_ndarray())
+    # They differ at hard edges of colour, where chroma is interpolated differently.
+    assert np.median(difference) <= 2
+    assert difference.mean() < 6
+
+
+def test_the_matrix_of_full_range_bt601_is_jfifs():
+    # JFIF 1.02, page 3.
+    jfif = [[1, 0, 1.402], [1, -0.34414, -0.71414], [1, 1.772, 0]]
+    assert rgb_matrix(0.299, 0.114, full_range=True)[:, :3] == pytest.approx(
+        np.array(jfif), abs=1e-4
+    )
