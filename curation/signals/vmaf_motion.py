@@ -52,7 +52,8 @@ def row_sampled_vmaf_motion(
 ) -> float:
     """`vmaf_motion` of 12 rows, evenly spaced; `pair`, counted from 0, says which.
 
-    One value is within about 10 % of the exact one, the mean over a clip's pairs within 1.5 %.
+    One value is within about 10 % of the exact one, the mean over a clip's pairs within 1.5 %
+    unless hardly anything moves.
 
     Args:
         previous_luma: the frame before, [H, W]; a view of a decoder's plane will do.
