@@ -303,3 +303,7 @@ def _print_plans(
             f"{plan.todo.num_rows:,} to do{withdrawn}\n"
         )
     sys.stdout.write("what is still to be probed and decoded will add to the later stages\n")
+
+
+if __name__ == "__main__":
+    main()
