@@ -56,6 +56,14 @@ def test_row_samples_have_the_mean_of_the_whole(frames: np.ndarray) -> None:
     assert np.ptp(sampled) > np.ptp(exact)  # it did leave rows out
 
 
+@pytest.mark.parametrize("height", [90, 180, 360, 364, 480, 700, 720, 1080])
+def test_row_samples_see_every_row_in_time(height: int) -> None:
+    before, now = np.zeros((2, height, 32), np.uint8)
+    now[height // 2 : height // 2 + 4] = 200
+    sampled = [row_sampled_vmaf_motion(before, now, pair) for pair in range(300)]
+    assert np.mean(sampled) == pytest.approx(vmaf_motion(before, now), rel=0.1)
+
+
 def test_the_same_frame_twice_does_not_move(frames: np.ndarray) -> None:
     assert vmaf_motion(frames[0], frames[0]) == 0
     assert row_sampled_vmaf_motion(frames[0], frames[0], 3) == 0
