@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 from scenedetect import (
     AdaptiveDetector,
     ContentDetector,
@@ -24,6 +25,9 @@ Floats = npt.NDArray[np.float32]
 
 REPEAT_SCORE = 0.3
 """Frames that score less repeat the one before, apart from compression."""
+
+REPEAT_SHARE = 0.03
+"""So do those that score less than this part of a frame nearby."""
 
 MAX_REPEATS = 4
 """6 frames a second shown at 30; longer runs are stills."""
@@ -47,6 +51,9 @@ class AdaptiveSettings(Settings):
 
     min_unexplained: float = 0.15
     """Smallest share of the picture that motion from the frame before must leave unexplained."""
+
+    sudden_motion: float = 0.03
+    """Motion, in picture widths, that is a cut even where it explains all: it came from nowhere."""
 
 
 class ContentSettings(Settings):
@@ -192,7 +199,11 @@ def _run(detector: SceneDetector, indices: Iterable[int], shown: Floats) -> list
 
 def _short_repeats(content: Floats) -> npt.NDArray[np.bool_]:
     """Marks frames that repeat the one before, in runs too short to be a still."""
-    repeats = content < REPEAT_SCORE
+    if content.size == 0:
+        return np.zeros(0, bool)
+    around = np.pad(content, MAX_REPEATS, constant_values=0.0)
+    largest = sliding_window_view(around, 2 * MAX_REPEATS + 1).max(axis=1)
+    repeats = content < np.maximum(REPEAT_SCORE, REPEAT_SHARE * largest)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], repeats, [False]]).astype(np.int8)))
     for start, end in edges.reshape(-1, 2):
         if end - start > MAX_REPEATS:

@@ -37,11 +37,13 @@ class Jump:
     Attributes:
         index: the frame.
         unexplained: share of the picture that motion from the frame before does not explain.
+        moved: median length of that motion, in picture widths.
         returned: how near a later picture came to the one before: 0 (the same) to 1 and more.
     """
 
     index: int
     unexplained: float
+    moved: float = 0.0
     returned: float = math.inf
 
 
@@ -85,8 +87,8 @@ class ContentScorer:
         self._watched = [w for w in self._watched if self._index - w[0].index < self._within]
         if self._may_be_cut(score):
             # The end of a flash is a jump as well: back to the picture before it.
-            unexplained = unexplained_share(before[1], luma, self._flow)
-            jump = Jump(self._index, unexplained, min(back, default=math.inf))
+            unexplained, moved = motion_between(before[1], luma, self._flow)
+            jump = Jump(self._index, unexplained, moved, min(back, default=math.inf))
             self.jumps[self._index] = jump
             distance = max(_distance(thumbnail, before[2]), 1e-3)
             self._watched.append((jump, before[2], distance))
@@ -105,11 +107,20 @@ class ContentScorer:
         return repeats or sum(self._recent) <= most
 
 
-def unexplained_share(before: Picture, luma: Picture, flow: cv2.DISOpticalFlow) -> float:
-    """Share of the picture that neither motion nor a change of light makes out of the one before.
+def motion_between(before: Picture, luma: Picture, flow: cv2.DISOpticalFlow) -> tuple[float, float]:
+    """What motion makes of the picture before: the share it leaves unexplained, and its length.
 
     The picture before is warped along the optical flow between the two; a block of 16 px counts as
     unexplained where what is left, its mean apart, is more than half of the block's own contrast.
+    So a change of light explains itself.
+
+    Args:
+        before: luma, `[h, w]`.
+        luma: luma of the picture, `[h, w]`.
+        flow: the estimator.
+
+    Returns:
+        The share of blocks, 0 to 1, and the median length of the flow in picture widths.
     """
     rows, columns = luma.shape
     vectors = flow.calc(luma, before, np.empty((0, 0), np.float32))
@@ -126,7 +137,9 @@ def unexplained_share(before: Picture, luma: Picture, flow: cv2.DISOpticalFlow) 
     contrast = np.maximum(
         _block_deviation(luma.astype(np.float32)), _block_deviation(before.astype(np.float32))
     )
-    return float(np.mean(left > np.maximum(0.5 * contrast, NOISE_STEP)))
+    unexplained = float(np.mean(left > np.maximum(0.5 * contrast, NOISE_STEP)))
+    lengths = np.hypot(vectors[::4, ::4, 0], vectors[::4, ::4, 1])
+    return unexplained, float(np.median(lengths)) / columns
 
 
 def _block_deviation(plane: Floats) -> Floats:

@@ -56,7 +56,12 @@ def transitions(
     cuts: set[int] = set()
     if (adaptive := settings.adaptive) is not None:
         found = adaptive_cuts(content, adaptive)
-        cuts |= {cut for cut in found if jumps[cut].unexplained >= adaptive.min_unexplained}
+        cuts |= {
+            cut
+            for cut in found
+            if jumps[cut].unexplained >= adaptive.min_unexplained
+            or jumps[cut].moved >= adaptive.sudden_motion
+        }
     if (plain := settings.content) is not None:
         found = content_cuts(content, plain.threshold)
         cuts |= {cut for cut in found if jumps[cut].unexplained >= plain.min_unexplained}

@@ -113,15 +113,19 @@ def make_joined(folder: Path, scratch: Path, seed: int, num_videos: int) -> list
     videos = []
     for index in range(num_videos):
         joiner = Joiner(scratch / f"{seed}-{index}.mp4", generator)
+        last: Path | None = None
         for kind in generator.permutation(kinds).tolist():
+            is_long = kind in (*TRAPS, "similar") or generator.random() < 0.5
+            # Only `similar` joins two parts of one shot.
+            others = ((p, c) for p, c in (long if is_long else short) if p != last)
+            last, clip = next(others)
             if kind == "similar":
-                clip = next(long)
                 joiner.add(clip[:65], "hard")
                 joiner.add(clip[-52:], "similar")
             elif kind in TRAPS:
-                joiner.trap(next(long)[:100], kind)
+                joiner.trap(clip[:100], kind)
             else:
-                joiner.add(next(long if generator.random() < 0.5 else short), kind)
+                joiner.add(clip, kind)
         videos.append(joiner.close())
     return videos
 

@@ -121,7 +121,9 @@ class Joiner:
         self._frames += len(clip)
 
 
-def shots_of(folder: Path, num_frames: int, generator: np.random.Generator) -> Iterator[Clip]:
+def shots_of(
+    folder: Path, num_frames: int, generator: np.random.Generator
+) -> Iterator[tuple[Path, Clip]]:
     """Endless shots of `num_frames` frames, at random places of the single-shot videos there."""
     paths = sorted(
         path for path in folder.iterdir() if path.suffix in {".mp4", ".mkv", ".mov", ".webm"}
@@ -131,7 +133,7 @@ def shots_of(folder: Path, num_frames: int, generator: np.random.Generator) -> I
             clip = _read(Path(path))
             if len(clip) >= num_frames:
                 first = int(generator.integers(0, len(clip) - num_frames + 1))
-                yield clip[first : first + num_frames]
+                yield Path(path), clip[first : first + num_frames]
 
 
 def _read(path: Path) -> Clip:

@@ -43,9 +43,10 @@ def test_the_score_is_pyscenedetects():
 
 
 def test_adaptive_cuts_are_those_of_the_detector_run_over_every_frame():
+    # Nothing here is quiet enough to be a repeat.
     for seed in range(20):
         generator = np.random.default_rng(seed)
-        content = generator.gamma(2, 2, 500).astype(np.float32) + 0.5
+        content = generator.gamma(2, 2, 500).astype(np.float32) + 3
         content[generator.integers(0, 500, 12)] += generator.uniform(5, 60, 12).astype(np.float32)
         settings = AdaptiveSettings()
         whole = detectors._ScoredAdaptive(
