@@ -126,7 +126,8 @@ class DecodePass:
         self._still_every_s, self._spool = still_every_s, spool
         self._estimate = VectorEstimator()
         self._previous: _Seen | None = None
-        self._anchor: _Seen | None = None
+        # Index, time and small luma: holding the frame too would keep its buffer from reuse.
+        self._anchor: tuple[int, float, Plane] | None = None
         self._last_reference = 0
         self._next_vectors_s = 0.0
         self._next_still_s = 0.0
@@ -176,23 +177,22 @@ class DecodePass:
             self.series.vectors.append((frame.index, pair_motion(found)))
 
     def _camera(self, now: "_Seen") -> None:
+        index, time_s, small = now.frame.index, now.frame.time_s, now.small
         anchor = self._anchor
-        if anchor is None or anchor.small.shape != now.small.shape:
-            self._anchor = now
+        if anchor is None or anchor[2].shape != small.shape:
+            self._anchor = (index, time_s, small)
             return
-        seconds = now.frame.time_s - anchor.frame.time_s
+        first, first_s, before = anchor
+        seconds = time_s - first_s
         if seconds < 1.0 / self._measures.camera_hz - TIME_SLACK_S:
             return
-        self._anchor = now
+        self._anchor = (index, time_s, small)
         width, height = now.frame.picture.width, now.frame.picture.height
-        span = now.frame.index - anchor.frame.index
-        vectors = self._estimate(anchor.small, now.small, width, height, span)
-        middle_s = anchor.frame.time_s + seconds / 2
-        camera = camera_step(vectors, width, height, middle_s, seconds)
-        unexplained = unexplained_px(anchor.small, now.small, camera, seconds)
+        vectors = self._estimate(before, small, width, height, index - first)
+        camera = camera_step(vectors, width, height, first_s + seconds / 2, seconds)
+        unexplained = unexplained_px(before, small, camera, seconds)
         camera = turned(camera, self._rotation_deg, width / height)
-        frames = (anchor.frame.index, now.frame.index)
-        self.series.steps.append(Step(*frames, camera, unexplained, pair_motion(vectors)))
+        self.series.steps.append(Step(first, index, camera, unexplained, pair_motion(vectors)))
 
     def _still(self, frame: Frame, stored_luma: Plane) -> None:
         rgb = render(frame.picture, *self._picture_px, self._rotation_deg)

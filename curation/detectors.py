@@ -203,7 +203,7 @@ def _short_repeats(content: Floats) -> npt.NDArray[np.bool_]:
         return np.zeros(0, bool)
     around = np.pad(content, MAX_REPEATS, constant_values=0.0)
     largest = sliding_window_view(around, 2 * MAX_REPEATS + 1).max(axis=1)
-    repeats = content < np.maximum(REPEAT_SCORE, REPEAT_SHARE * largest)
+    repeats: npt.NDArray[np.bool_] = content < np.maximum(REPEAT_SCORE, REPEAT_SHARE * largest)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], repeats, [False]]).astype(np.int8)))
     for start, end in edges.reshape(-1, 2):
         if end - start > MAX_REPEATS:
