@@ -1,5 +1,6 @@
 """Starts Ray: here, for this user alone and quietly, or on the cluster that `RAY_ADDRESS` names."""
 
+import importlib.util
 import logging
 import os
 import secrets
@@ -22,7 +23,15 @@ def start_session(dashboard: bool) -> None:
 
     Args:
         dashboard: start Ray's own dashboard, on 127.0.0.1:8265; local sessions only.
+
+    Raises:
+        ValueError: when the dashboard is asked for and its packages are missing.
     """
+    if dashboard and importlib.util.find_spec("aiohttp_cors") is None:
+        raise ValueError(
+            "engine.ray_dashboard needs packages that are missing: "
+            "pip install 'moviola[ray-dashboard]', or leave it off"
+        )
     is_local = not os.environ.get("RAY_ADDRESS")
     _set_environment(is_local)
     import ray

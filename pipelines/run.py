@@ -64,7 +64,8 @@ class EngineSettings(Settings):
     """Seconds between commits: what a kill can cost at most, beside the rows being worked on."""
 
     ray_dashboard: bool = False
-    """Start Ray's own dashboard, on 127.0.0.1:8265. Local runs only."""
+    """Start Ray's own dashboard, on 127.0.0.1:8265. Local runs only; it needs
+    `pip install 'moviola[ray-dashboard]'`."""
 
     keep_withdrawn_h: NonNegativeInt = 168
     """Hours for which withdrawn rows can still be read from older versions of their table."""
