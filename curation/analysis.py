@@ -27,7 +27,7 @@ from curation.signals.picture import colourfulness, exposure, sharpness
 from curation.signals.repeats import FrameDifference, frame_difference
 from curation.signals.slideshow import unexplained_px
 from curation.signals.vectors import PairMotion, VectorEstimator, codec_vectors, pair_motion
-from curation.signals.vmaf_motion import row_sampled_vmaf_motion
+from curation.signals.vmaf_motion import sampled_rows, vmaf_motion_of_rows
 
 LOOK_PX = (256, 144)
 """Size at which light and colour of a picture are measured."""
@@ -125,8 +125,8 @@ class DecodePass:
         self._picture_px = (max(1, round(width * scale)), max(1, round(height * scale)))
         self._still_every_s, self._spool = still_every_s, spool
         self._estimate = VectorEstimator()
-        self._previous: _Seen | None = None
-        # Index, time and small luma: holding the frame too would keep its buffer from reuse.
+        # Copies, not frames: a frame that is held keeps the decoder from using its buffer again.
+        self._previous: tuple[Plane, Plane] | None = None
         self._anchor: tuple[int, float, Plane] | None = None
         self._last_reference = 0
         self._next_vectors_s = 0.0
@@ -135,29 +135,30 @@ class DecodePass:
     def add(self, frame: Frame) -> None:
         """Measures the next frame in presentation order."""
         bgr, small = small_pictures(frame.picture)
-        seen = _Seen(frame, luma(frame.picture), small)
+        stored = luma(frame.picture)
         series = self.series
         series.times_s.append(frame.time_s)
         series.content.append(self._scorer(bgr, small))
         series.brightness.append(sum(cv2.mean(bgr)[:3]) / 3.0)
-        self._pair(self._previous, seen)
+        self._pair(frame.index, stored, small)
         self._vectors(frame)
         if frame.time_s >= self._next_still_s - TIME_SLACK_S:
             self._next_still_s = frame.time_s + self._still_every_s
-            self._still(frame, seen.luma)
-        self._camera(seen)
-        self._previous = seen
+            self._still(frame, stored)
+        self._camera(frame, small)
 
-    def _pair(self, before: "_Seen | None", now: "_Seen") -> None:
-        alike = before is not None and before.luma.shape == now.luma.shape
-        if before is None or not alike:
-            motion, change = 0.0, FrameDifference(0.0, 0.0)
-        else:
-            motion = row_sampled_vmaf_motion(before.luma, now.luma, now.frame.index)
-            change = frame_difference(before.small, now.small)
+    def _pair(self, index: int, stored: Plane, small: Plane) -> None:
+        rows = sampled_rows(stored, index)
+        motion, change = 0.0, FrameDifference(0.0, 0.0)
+        if self._previous is not None:
+            rows_before, small_before = self._previous
+            if rows_before.shape == rows.shape and small_before.shape == small.shape:
+                motion = vmaf_motion_of_rows(rows_before, rows)
+                change = frame_difference(small_before, small)
         self.series.vmaf_motion.append(motion)
         self.series.change.append(change.mean)
         self.series.peak_change.append(change.peak)
+        self._previous = (sampled_rows(stored, index + 1), small)
 
     def _vectors(self, frame: Frame) -> None:
         kind = frame.picture.pict_type
@@ -176,8 +177,8 @@ class DecodePass:
         if found is not None:
             self.series.vectors.append((frame.index, pair_motion(found)))
 
-    def _camera(self, now: "_Seen") -> None:
-        index, time_s, small = now.frame.index, now.frame.time_s, now.small
+    def _camera(self, frame: Frame, small: Plane) -> None:
+        index, time_s = frame.index, frame.time_s
         anchor = self._anchor
         if anchor is None or anchor[2].shape != small.shape:
             self._anchor = (index, time_s, small)
@@ -187,7 +188,7 @@ class DecodePass:
         if seconds < 1.0 / self._measures.camera_hz - TIME_SLACK_S:
             return
         self._anchor = (index, time_s, small)
-        width, height = now.frame.picture.width, now.frame.picture.height
+        width, height = frame.picture.width, frame.picture.height
         vectors = self._estimate(before, small, width, height, index - first)
         camera = camera_step(vectors, width, height, first_s + seconds / 2, seconds)
         unexplained = unexplained_px(before, small, camera, seconds)
@@ -210,15 +211,6 @@ class DecodePass:
         still = Still(frame.index, self._spool.tell(), jpeg.size, look)
         self._spool.write(jpeg.tobytes())
         self.series.stills.append(still)
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A frame with the views of it that the next frames are compared with."""
-
-    frame: Frame
-    luma: Plane
-    small: Plane
 
 
 def turned(step: CameraStep, rotation_deg: int, aspect: float) -> CameraStep:

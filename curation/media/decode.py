@@ -11,6 +11,7 @@ import gc
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from types import TracebackType
 from typing import Self
 
@@ -68,7 +69,7 @@ class VideoReader:
         self._stream_index = stream_index
         self._motion_vectors = motion_vectors
         self.failures = 0
-        self._last: Frame | None = None
+        self._last: tuple[float | None, int, Fraction | None] = (None, 0, None)
         self._container, self._stream = self._opened()
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.frame_s = 1.0 / float(rate or UNKNOWN_FPS)
@@ -87,11 +88,9 @@ class VideoReader:
     @property
     def end_s(self) -> float:
         """When the last frame so far stops being shown, seconds from the first frame."""
-        if self._last is None:
-            return 0.0
-        picture = self._last.picture
-        declared_s = float(picture.duration * picture.time_base) if picture.time_base else 0.0
-        return self._last.time_s + (declared_s or self.frame_s)
+        last_s, duration, base = self._last
+        declared_s = float(duration * base) if duration and base else self.frame_s
+        return 0.0 if last_s is None else last_s + declared_s
 
     def frames(self, start_s: float = 0.0) -> Iterator[Frame]:
         """The frames shown at or after `start_s`, once per reader.
@@ -176,8 +175,9 @@ class VideoReader:
                 self.failures += 1
                 continue
             last_s = time_s
-            self._last = Frame(index, time_s, frame)
-            yield self._last
+            # Not the frame itself, which would keep the decoder from using its buffer again.
+            self._last = (time_s, frame.duration, frame.time_base)
+            yield Frame(index, time_s, frame)
             index += 1
 
 

@@ -67,19 +67,43 @@ def row_sampled_vmaf_motion(
         ValueError: the two frames differ in shape.
     """
     _check(previous_luma, luma)
-    tops = luma.shape[0] - len(GAUSSIAN) + 1
-    if tops < NUM_ROWS * len(GAUSSIAN):
-        return vmaf_motion(previous_luma, luma)
-    top = ((np.arange(NUM_ROWS) + pair * GOLDEN % 1) * (tops / NUM_ROWS)).astype(np.intp)
+    return vmaf_motion_of_rows(sampled_rows(previous_luma, pair), sampled_rows(luma, pair))
+
+
+def sampled_rows(luma: NDArray[np.uint8], pair: int) -> NDArray[np.uint8]:
+    """The rows of a frame that a pair is measured by, each with its neighbours: [5 * rows, W].
+
+    A copy: who keeps it need not keep the frame. Small frames give all their rows.
+
+    Args:
+        luma: a frame of the pair, [H, W].
+        pair: the index of the pair.
+    """
+    num_taps, height = len(GAUSSIAN), luma.shape[0]
+    if height < NUM_ROWS * num_taps:
+        reach = num_taps // 2
+        padded = cv2.copyMakeBorder(luma, reach, reach, 0, 0, cv2.BORDER_REFLECT_101)
+        luma, top = np.asarray(padded, np.uint8), np.arange(height)
+    else:
+        spacing = (height - num_taps + 1) / NUM_ROWS
+        top = ((np.arange(NUM_ROWS) + pair * GOLDEN % 1) * spacing).astype(np.intp)
+    return np.asarray(luma[(top[:, None] + np.arange(num_taps)).ravel()])
+
+
+def vmaf_motion_of_rows(previous: NDArray[np.uint8], rows: NDArray[np.uint8]) -> float:
+    """`row_sampled_vmaf_motion` from the `sampled_rows` of both frames of a pair."""
+    num_taps = len(GAUSSIAN)
+    half = len(rows) // num_taps // 2 * num_taps
     total = 0.0
     # Half of them at a time: buffers twice the size go back to the kernel after every call, which
     # makes the call four times as long.
-    for half in np.split(top, 2):
-        rows = (half[:, None] + np.arange(len(GAUSSIAN))).ravel()
-        blurred = _blurred_difference(previous_luma[rows], luma[rows])
-        # Of each band of 5 rows only the middle one has all its neighbours.
-        total += _mean_magnitude(blurred[len(GAUSSIAN) // 2 :: len(GAUSSIAN)])
-    return total / 2
+    for part in (slice(0, half), slice(half, None)):
+        if len(rows[part]):
+            blurred = _blurred_difference(previous[part], rows[part])
+            # Of each band of 5 rows only the middle one has all its neighbours.
+            middles = blurred[num_taps // 2 :: num_taps]
+            total += _mean_magnitude(middles) * len(middles)
+    return total * num_taps / len(rows)
 
 
 def _blurred_difference(
