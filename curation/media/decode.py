@@ -7,7 +7,6 @@ A frame whose timestamp does not advance is left out and counted, as is every pa
 decoder gives up on.
 """
 
-import gc
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from av.codec.context import Flags2
 from av.container import InputContainer
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
@@ -209,8 +209,8 @@ class _Clock:
 
 def motion_vectors(picture: av.VideoFrame) -> npt.NDArray[np.void] | None:
     """The vectors that the decoder exported, as FFmpeg's AVMotionVector; None where it has none."""
-    # A frame whose side data was read is a reference cycle that holds the whole picture: the last
-    # one is collected now, or hundreds of megabytes wait for Python's own rounds.
-    gc.collect(1)
-    exported = picture.side_data.get("MOTION_VECTORS")
+    # `picture.side_data` would make the picture a reference cycle, and keep it and its buffer until
+    # Python's garbage collector comes round: hundreds of megabytes, and a slower decoder.
+    container = SideDataContainer(picture)  # type: ignore[call-arg]  # the stubs leave it out
+    exported = container.get("MOTION_VECTORS")
     return None if exported is None else exported.to_ndarray().copy()

@@ -48,7 +48,7 @@ def recipe():
 
 @pytest.fixture(scope="module")
 def workspace(footage, recipe):
-    place = media.folder() / "workspace"
+    place = media.folder() / "cli-workspace"
     allowed = ["--set", "max_failed_share=0.5"]
     done = moviola("curate", recipe, "--input", footage, "--workspace", place, *INLINE, *allowed)
     assert done.returncode == 0, done.stderr
@@ -82,7 +82,7 @@ def test_verify_is_sound_and_says_so_in_json(workspace):
 
 
 def test_verify_finds_a_lost_file(workspace, footage, recipe):
-    place = media.folder() / "damaged"
+    place = media.folder() / "cli-damaged"
     line = ["curate", recipe, "--input", footage, "--workspace", place, *INLINE]
     moviola(*line)
     part = next((place / "shards" / "any").glob("*.parquet"))

@@ -1,10 +1,11 @@
+import gc
 import subprocess
 
 import av
 import imageio_ffmpeg
 import pytest
 
-from curation.media.decode import VideoReader
+from curation.media.decode import VideoReader, motion_vectors
 from curation.media.errors import MediaError
 from tests import barcodes, media
 
@@ -98,3 +99,16 @@ def test_frames_agree_with_a_plain_decode():
     with av.open(str(media.plain())) as container:
         theirs = [bytes(frame.planes[0]) for frame in container.decode(video=0)]
     assert ours == theirs
+
+
+def test_frames_whose_vectors_were_read_do_not_wait_for_the_garbage_collector():
+    gc.collect()
+    gc.disable()
+    try:
+        with VideoReader(str(media.plain()), 0, motion_vectors=True) as reader:
+            found = sum(motion_vectors(frame.picture) is not None for frame in reader.frames())
+        alive = sum(isinstance(kept, av.VideoFrame) for kept in gc.get_objects())
+    finally:
+        gc.enable()
+    assert found > 10
+    assert alive <= 2
