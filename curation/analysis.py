@@ -4,7 +4,7 @@ Nothing here knows of shots or clips: those are found afterwards, from the serie
 leaves behind (`curation.clips`). Per frame it keeps a handful of numbers; pictures go to a scratch
 file as JPEG as soon as they are taken. So memory does not grow with the length of the video.
 
-What need not see every frame samples, and says so: VMAF motion takes every pair but 12 of its rows;
+What need not see every frame samples, and says so: VMAF motion takes every pair but 18 of its rows;
 codec vectors are read from `vectors_hz` P frames a second; the camera is followed over `camera_hz`
 pairs a second, each starting where the last one ended; pictures are taken a few times per clip.
 """

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from curation.analysis import Series, Step, Still
 from curation.detectors import ShotSettings, content_cuts
-from curation.signals.borders import content_rectangle
+from curation.signals.borders import Rectangle, border_share, content_rectangle
 from curation.signals.camera import camera_motion
 from curation.signals.repeats import FrameDifference, frozen_share, repeated_share
 from curation.signals.slideshow import slideshow_share
@@ -78,14 +78,15 @@ def borders(pictures: list[bytes], display_px: tuple[int, int]) -> dict[str, Any
     rectangle = content_rectangle(lumas)
     width, height = display_px
     across, down = width / columns, height / rows
-    content_width = min(width, round(rectangle.width * across))
-    content_height = min(height, round(rectangle.height * down))
+    content = Rectangle(
+        round(rectangle.x * across),
+        round(rectangle.y * down),
+        min(width, round(rectangle.width * across)),
+        min(height, round(rectangle.height * down)),
+    )
     return {
-        "border_share": 1.0 - content_width * content_height / (width * height),
-        "content_x": round(rectangle.x * across),
-        "content_y": round(rectangle.y * down),
-        "content_width": content_width,
-        "content_height": content_height,
+        "border_share": border_share(content, width, height),
+        **{f"content_{name}": value for name, value in content._asdict().items()},
     }
 
 

@@ -33,12 +33,13 @@ def luma(picture: av.VideoFrame) -> Plane:
     return _eight_bit(plane_of(picture, 0, bits), bits)
 
 
-def small_pictures(picture: av.VideoFrame, width: int = SMALL_WIDTH_PX) -> tuple[Plane, Plane]:
-    """The frame as BGR `[h, width, 3]` and as luma `[h, width]`, the stored aspect kept.
+def small_pictures(picture: av.VideoFrame) -> tuple[Plane, Plane]:
+    """The frame as BGR `[h, 256, 3]` and as luma `[h, 256]`, the stored aspect kept.
 
     Reduced by averaging halves, then by linear interpolation over what is left (less than a factor
-    of 2). A wide frame keeps at least 2 rows, a tall one is held to `4 * width` rows.
+    of 2). A wide frame keeps at least 2 rows, a tall one is held to 1024 rows.
     """
+    width = SMALL_WIDTH_PX
     height = min(4 * width, max(2, round(picture.height * width / picture.width / 2) * 2))
     bits = PLANAR_420_BITS.get(picture.format.name)
     if bits is None or picture.width < width or picture.height < height:

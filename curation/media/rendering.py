@@ -69,10 +69,7 @@ def _picture(frame: av.VideoFrame, width: int, height: int) -> Picture:
         return tone_mapped(signal, frame.color_trc)
     if frame.interlaced_frame:
         first_field = _converted(frame, frame.width, frame.height, "rgb24")[::2]
-        shrinks = width * height < first_field.shape[0] * first_field.shape[1]
-        kernel = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-        resized = cv2.resize(first_field, (width, height), interpolation=kernel)
-        return np.asarray(resized, np.uint8)
+        return np.asarray(_resized(first_field, width, height), np.uint8)
     if any(component.is_alpha for component in frame.format.components):
         rgba = _converted(frame, width, height, "rgba").astype(np.uint16)
         return ((rgba[..., :3] * rgba[..., 3:] + 127) // 255).astype(np.uint8)
@@ -93,7 +90,7 @@ def _from_planes(frame: av.VideoFrame, width: int, height: int) -> Picture:
 
 
 def _resized(plane: MatLike, width: int, height: int) -> MatLike:
-    shrinks = width * height < plane.size
+    shrinks = width * height < plane.shape[0] * plane.shape[1]
     return cv2.resize(
         plane, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     )
