@@ -38,7 +38,7 @@ class ClipsStage(Stage):
 
     name: ClassVar[str] = "clips"
     key: ClassVar[str] = "video_id"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     schema: ClassVar[pa.Schema] = CLIPS
 
     reads: ClassVar[list[str]] = [
@@ -131,15 +131,16 @@ def analyse(path: str, video: dict[str, Any], settings: dict[str, Any]) -> bytes
         )
         for frame in reader.frames():
             decode_pass.add(frame)
-        if not decode_pass.series.times_s:
+        series = decode_pass.finish()
+        if not series.times_s:
             raise MediaError("no_frames", "not one frame could be decoded")
         row = {
             "video_id": video["video_id"],
-            "decoded_frames": len(decode_pass.series.times_s),
+            "decoded_frames": len(series.times_s),
             "decode_failures": reader.failures,
             "decoded_s": reader.end_s,
             "status": OK,
-        } | _clips(video, decode_pass.series, reader, chosen, spool)
+        } | _clips(video, series, reader, chosen, spool)
     sink = pa.BufferOutputStream()
     table = pa.Table.from_pylist([row], schema=CLIPS)
     with pa.ipc.new_stream(sink, CLIPS) as writer:

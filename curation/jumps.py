@@ -5,7 +5,7 @@ closer look asks what no score tells: whether motion explains the change (pans, 
 subtitle that appears), and whether the picture before comes back within a moment (flashes, one bad
 frame). So the detectors may run at thresholds that find cuts in dark and between similar shots.
 
-Cost at 256x144 on one thread: 0.06 ms a frame, and 1 ms a closer look.
+Cost on one thread: 0.03 ms a frame (128x72), and 1 ms a closer look (256x144).
 """
 
 import math
@@ -70,8 +70,9 @@ class ContentScorer:
         """`content_val`, 0 to 255; 0 for the first frame and where the size changes.
 
         Args:
-            bgr: the small picture, `[h, w, 3]`.
-            luma: the same, luma only, `[h, w]`.
+            bgr: the small picture, `[h, w, 3]`; half the size that PySceneDetect scores finds the
+                same cuts for a third of the time.
+            luma: the same, luma only, of any size.
         """
         self._index += 1
         hsv = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2HSV), np.uint8)
@@ -80,7 +81,7 @@ class ContentScorer:
         if before is None or before[0].shape != hsv.shape:
             self._watched = []
             return 0.0
-        score: float = sum(cv2.sumElems(cv2.absdiff(hsv, before[0]))[:3]) / (3.0 * luma.size)
+        score = float(cv2.norm(hsv, before[0], cv2.NORM_L1)) / bgr.size
         back = [_distance(thumbnail, old) / distance for _, old, distance in self._watched]
         for (jump, _, _), returned in zip(self._watched, back, strict=True):
             jump.returned = min(jump.returned, returned)

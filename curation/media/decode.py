@@ -213,4 +213,4 @@ def motion_vectors(picture: av.VideoFrame) -> npt.NDArray[np.void] | None:
     # Python's garbage collector comes round: hundreds of megabytes, and a slower decoder.
     container = SideDataContainer(picture)  # type: ignore[call-arg]  # the stubs leave it out
     exported = container.get("MOTION_VECTORS")
-    return None if exported is None else exported.to_ndarray().copy()
+    return None if exported is None else exported.to_ndarray()

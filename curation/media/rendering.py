@@ -80,19 +80,23 @@ def _picture(frame: av.VideoFrame, width: int, height: int) -> Picture:
 
 def _from_planes(frame: av.VideoFrame, width: int, height: int) -> Picture:
     """RGB of 8-bit 4:2:0, the usual case, in a fifth of the time that FFmpeg's scaler takes."""
-    planes = [plane_of(frame, index) for index in range(3)]
-    while planes[0].shape[1] >= 2 * width and planes[0].shape[0] >= 2 * height:
-        planes = [_resized(plane, plane.shape[1] // 2, plane.shape[0] // 2) for plane in planes]
-    luma, blue, red = (_resized(plane, width, height) for plane in planes)
+    luma, blue, red = (_resized(plane_of(frame, index), width, height) for index in range(3))
     full_range = frame.format.name == "yuvj420p" or frame.color_range == _FULL_RANGE
     matrix = rgb_matrix(*LUMA_WEIGHTS[_matrix(frame)], full_range)
     return np.asarray(cv2.transform(cv2.merge((luma, blue, red)), matrix), np.uint8)
 
 
 def _resized(plane: MatLike, width: int, height: int) -> MatLike:
+    while plane.shape[1] >= 2 * width and plane.shape[0] >= 2 * height:
+        # Exact halves take OpenCV's fast path.
+        half = (plane.shape[1] // 2, plane.shape[0] // 2)
+        plane = cv2.resize(plane, half, interpolation=cv2.INTER_AREA)
+    if plane.shape[:2] == (height, width):
+        return plane
     shrinks = width * height < plane.shape[0] * plane.shape[1]
+    # Up to a factor of 2 two taps see every pixel, in a tenth of the time of exact areas.
     return cv2.resize(
-        plane, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+        plane, (width, height), interpolation=cv2.INTER_LINEAR if shrinks else cv2.INTER_CUBIC
     )
 
 

@@ -7,7 +7,8 @@ s = 2. The upper quartile over all edges is taken, so that a blurred background 
 sharp subject costs nothing. Faint noise is no edge; strong noise passes for detail. Measure at
 stored size: a picture scaled up is a picture blurred.
 
-Cost on one thread: sharpness 0.8 ms at 1280x720; exposure 0.1 ms, colourfulness 0.3 ms at 256x144.
+Cost on one thread: sharpness 0.4 ms at 1280x720; exposure and colourfulness 0.1 ms
+at 128x72.
 """
 
 from typing import NamedTuple
@@ -22,11 +23,14 @@ EDGE_PX = 9
 EDGE_RISE = 24
 """Luma steps of 255 from the darkest to the brightest pixel of a line that holds an edge."""
 
-LEAST_EDGES = 64
+LEAST_EDGES = 16
 """A picture with fewer edges has no detail to judge."""
 
-LINE_STEP = 4
-"""One line in so many is looked at."""
+LINES = 90
+"""About so many rows are looked at, and columns as far apart."""
+
+PLACES_PX = 7
+"""Distance of the places that are looked at along a row or column."""
 
 SHARP = 0.8
 """Part of the rise in one pixel at which a picture counts as pixel-sharp."""
@@ -54,7 +58,9 @@ def sharpness(luma: NDArray[np.uint8]) -> float:
     Args:
         luma: the picture at its stored size, [H, W].
     """
-    lines = luma[::LINE_STEP], luma[:, ::LINE_STEP].T
+    # An odd distance: patterns and enlargements tend to repeat at even ones.
+    every = luma.shape[0] // LINES | 1
+    lines = luma[::every], luma[:, ::every].T
     steepness = np.concatenate([_steepness(np.ascontiguousarray(rows)) for rows in lines])
     if len(steepness) < LEAST_EDGES:
         return 0.0
@@ -71,7 +77,7 @@ def exposure(luma: NDArray[np.uint8], full_range: bool) -> Exposure:
         full_range: luma spans 0 to 255 instead of the 16 to 235 of television.
     """
     black, white = (0, 255) if full_range else (16, 235)
-    counts = np.bincount(luma.ravel(), minlength=256)
+    counts = cv2.calcHist([luma], [0], None, [256], [0, 256]).ravel()
     levels = np.clip((np.arange(256) - black) / (white - black), 0, 1)
     shares = counts / luma.size
     mean = float(shares @ levels)
@@ -101,7 +107,7 @@ def _steepness(rows: NDArray[np.uint8]) -> NDArray[np.float32]:
     rise = cv2.morphologyEx(rows, cv2.MORPH_GRADIENT, line)
     step = cv2.dilate(cv2.absdiff(rows[:, 1:], rows[:, :-1]), np.ones((1, EDGE_PX - 1), np.uint8))
     # Step i leads from pixel i to i + 1: a dilation by 8 covers exactly the steps of the 9 px.
-    inside = np.s_[:, EDGE_PX // 2 : rows.shape[1] - EDGE_PX // 2 : LINE_STEP]
+    inside = np.s_[:, EDGE_PX // 2 : rows.shape[1] - EDGE_PX // 2 : PLACES_PX]
     rise_at, step_at = rise[inside], step[inside]
     edges = rise_at >= EDGE_RISE
     return step_at[edges].astype(np.float32) / rise_at[edges]

@@ -13,6 +13,7 @@ view comes close: 0.145 px where rendered stills had 0.04 to 0.13.
 Cost on one thread: 0.25 ms a step at 256x144.
 """
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -28,6 +29,9 @@ EXPLAINED_PX = 0.14
 OUTLIER_PX = 0.22
 """And at most this in any step of the second."""
 
+FITTED_PX = 0.6
+"""Where the camera's fit leaves the median vector this far off, in small px, no still is moved."""
+
 GRADIENT_FLOOR = 4.0
 """Luma steps added to a block's gradient: compression alters flat blocks by about that share."""
 
@@ -42,6 +46,8 @@ def unexplained_px(
 ) -> float:
     """How far the block that fits worst lies from where the camera alone puts it, in small px.
 
+    Infinite where the camera does not even hold the median vector: most live footage.
+
     Args:
         previous_luma: the earlier small frame, [h, w].
         luma: the later one.
@@ -49,6 +55,8 @@ def unexplained_px(
         seconds: time between them.
     """
     height, width = luma.shape
+    if step.residual * seconds * height > FITTED_PX:
+        return math.inf
     # The inverse of `camera_step`: where each pixel of the later frame came from.
     turn = np.exp(-step.zoom * seconds + 1j * np.radians(step.roll * seconds))
     shift = complex(-step.pan * width, step.tilt * height) * seconds

@@ -17,7 +17,7 @@ Cost on one thread: codec P frame at 1280x720 0.2 ms; estimated pair at 256x144 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -87,19 +87,21 @@ def codec_vectors(
         height: stored height, px.
         span: frames from the last I or P frame, in presentation order, to this one.
     """
-    past = side_data[side_data["source"] < 0]
-    if not len(past):
+    past = side_data["source"] < 0
+    if not past.any():
         return None
     # FFmpeg keeps where the block came from, in fractions of a px: the content moved the other way.
-    per_px = -1.0 / past["motion_scale"].astype(np.float32)
-    displacements = past["motion_x"] * per_px + 1j * (past["motion_y"] * per_px)
-    points = (past["dst_x"] - width / 2) + 1j * (past["dst_y"] - height / 2)
-    weights = past["w"].astype(np.float32) * past["h"]
+    per_px = -1.0 / side_data["motion_scale"][past].astype(np.float32)
+    # Column by column: whole records of 40 bytes take three times as long to pick.
+    moved_x, moved_y, x, y, wide, high = (
+        side_data[name][past] for name in ("motion_x", "motion_y", "dst_x", "dst_y", "w", "h")
+    )
+    weights = wide.astype(np.float32) * high
     return VectorField(
-        points=points.astype(np.complex64),
-        displacements=displacements.astype(np.complex64),
+        points=_complex(x - width / 2, y - height / 2),
+        displacements=_complex(moved_x * per_px, moved_y * per_px),
         weights=weights,
-        texture=np.ones(len(past), np.float32),
+        texture=np.ones(weights.size, np.float32),
         known_share=min(1.0, float(weights.sum()) / (width * height)),
         span=span,
     )
@@ -113,7 +115,7 @@ class VectorEstimator:
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         # Half the preset's error in the camera for 0.25 ms more: flow at half size, not a quarter.
         self._flow.setFinestScale(1)
-        self._flow.setPatchStride(6)
+        self._flow.setPatchStride(8)
 
     def __call__(
         self,
@@ -144,11 +146,11 @@ class VectorEstimator:
         scale_x, scale_y = width / columns, height / rows
         x = (np.arange(columns, dtype=np.float32)[half::GRID_PX] + 0.5) * scale_x - width / 2
         y = (np.arange(rows, dtype=np.float32)[half::GRID_PX] + 0.5) * scale_y - height / 2
-        displacements = -(flow[..., 0][at] * scale_x + 1j * (flow[..., 1][at] * scale_y))
-        points = x[None, :] + 1j * y[:, None]
+        displacements = _complex(flow[..., 0][at] * -scale_x, flow[..., 1][at] * -scale_y)
+        points = _complex(x[None, :], y[:, None])
         return VectorField(
-            points=points.astype(np.complex64).ravel(),
-            displacements=displacements.astype(np.complex64).ravel(),
+            points=points.ravel(),
+            displacements=displacements.ravel(),
             weights=np.full(points.size, width * height / points.size, np.float32),
             texture=_texture(luma)[at].ravel(),
             known_share=1.0,
@@ -179,6 +181,13 @@ def clip_motion(pairs: Sequence[PairMotion]) -> PairMotion | None:
     if known_share < LEAST_KNOWN_SHARE:
         return None
     return PairMotion(float(mean_px), float(coverage), float(known_share), sum(spans))
+
+
+def _complex(real: NDArray[Any], imaginary: NDArray[Any]) -> NDArray[np.complex64]:
+    shape = np.broadcast_shapes(real.shape, imaginary.shape)
+    result = np.empty(shape, np.complex64)
+    result.real, result.imag = real, imaginary
+    return result
 
 
 def _texture(luma: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -6,11 +6,11 @@ is linear, so blurring the one difference gives the same number for half the wor
 
 To leave out pairs would be the wrong saving: the difference follows the encoder's rhythm of P and B
 frames and of repeated frames, and the mean over every 4th pair was off by up to 58 % of a clip's.
-`row_sampled_vmaf_motion` takes every pair and 18 of its rows instead, other rows each time:
-within 1.5 % of the mean for 19 of 20 clips, and within 3 % for all that move. Nor does a smaller
+`row_sampled_vmaf_motion` takes every pair and 12 of its rows instead, other rows each time:
+within 2.1 % of the mean for 19 of 20 clips, and 2.4 % at most (51 real shots of 4 s). Nor does a smaller
 plane help: it changes the blur, and so the number.
 
-Cost per pair on one thread: exact 0.6 ms, row-sampled 0.1 ms at 1280x720.
+Cost per pair on one thread: exact 0.6 ms, row-sampled 0.08 ms at 1280x720.
 """
 
 import cv2
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 GAUSSIAN = np.array([0.054488685, 0.244201342, 0.402619947, 0.244201342, 0.054488685], np.float32)
 """The taps of the filter, to its own digits."""
 
-NUM_ROWS = 18
+NUM_ROWS = 12
 """Rows of a frame that are sampled, evenly spaced."""
 
 GOLDEN = (5**0.5 - 1) / 2
@@ -54,9 +54,9 @@ def vmaf_motion(previous_luma: NDArray[np.uint8], luma: NDArray[np.uint8]) -> fl
 def row_sampled_vmaf_motion(
     previous_luma: NDArray[np.uint8], luma: NDArray[np.uint8], pair: int
 ) -> float:
-    """`vmaf_motion` of 18 rows, evenly spaced; `pair`, counted from 0, says which.
+    """`vmaf_motion` of 12 rows, evenly spaced; `pair`, counted from 0, says which.
 
-    One value is within about 10 % of the exact one, the mean over a clip's pairs within 1.5 %.
+    One value is within about 12 % of the exact one, the mean over a clip's pairs within 2.4 %.
 
     Args:
         previous_luma: the frame before, [H, W]; a view of a decoder's plane will do.
@@ -87,23 +87,16 @@ def sampled_rows(luma: NDArray[np.uint8], pair: int) -> NDArray[np.uint8]:
     else:
         spacing = (height - num_taps + 1) / NUM_ROWS
         top = ((np.arange(NUM_ROWS) + pair * GOLDEN % 1) * spacing).astype(np.intp)
-    return np.asarray(luma[(top[:, None] + np.arange(num_taps)).ravel()])
+    return luma.take((top[:, None] + np.arange(num_taps)).ravel(), axis=0)
 
 
 def vmaf_motion_of_rows(previous: NDArray[np.uint8], rows: NDArray[np.uint8]) -> float:
     """`row_sampled_vmaf_motion` from the `sampled_rows` of both frames of a pair."""
-    num_taps = len(GAUSSIAN)
-    half = len(rows) // num_taps // 2 * num_taps
-    total = 0.0
-    # Half of them at a time: buffers twice the size go back to the kernel after every call, which
-    # makes the call four times as long.
-    for part in (slice(0, half), slice(half, None)):
-        if len(rows[part]):
-            blurred = _blurred_difference(previous[part], rows[part])
-            # Of each band of 5 rows only the middle one has all its neighbours.
-            middles = blurred[num_taps // 2 :: num_taps]
-            total += _mean_magnitude(middles) * len(middles)
-    return total * num_taps / len(rows)
+    difference = np.asarray(cv2.subtract(rows, previous, dtype=cv2.CV_32F), np.float32)
+    # Of each band of 5 rows only the middle one has all its neighbours, and only it is blurred.
+    middles = np.matmul(GAUSSIAN, difference.reshape(-1, len(GAUSSIAN), rows.shape[1]))
+    blurred = cv2.sepFilter2D(middles, cv2.CV_32F, GAUSSIAN, np.ones(1, np.float32))
+    return float(cv2.norm(blurred, cv2.NORM_L1) / middles.size)
 
 
 def _blurred_difference(
