@@ -32,7 +32,6 @@ from benchmarks.accuracy.rendering import (
     pictures,
     rendered,
     shaken,
-    small,
     steady,
     true_length_px,
     true_steps,
@@ -129,7 +128,7 @@ def lengths_px(frames: list[Decoded]) -> dict[str, float | None]:
         if frame.kind != PictureType.B:
             last_reference = index
     codec = clip_motion(ours)
-    estimate, views = VectorEstimator(), [small(frame.luma) for frame in frames[::CAMERA_SPAN]]
+    estimate, views = VectorEstimator(), [frame.small for frame in frames[::CAMERA_SPAN]]
     fields = (estimate(before, now, width, height, CAMERA_SPAN) for before, now in pairwise(views))
     estimated = clip_motion([pair_motion(field) for field in fields])
     return {
@@ -161,7 +160,7 @@ def mestimate_px(video: Path) -> float:
 
 def camera_steps(frames: list[Decoded], span: int) -> list[CameraStep]:
     """The camera as the decode pass follows it, over pairs `span` frames apart."""
-    estimate, views = VectorEstimator(), [small(frame.luma) for frame in frames[::span]]
+    estimate, views = VectorEstimator(), [frame.small for frame in frames[::span]]
     return [
         camera_step(
             estimate(before, now, WIDTH, HEIGHT, span),

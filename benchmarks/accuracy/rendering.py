@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from av.codec.context import Flags2
 
+from curation.media.planes import small_pictures
 from curation.signals.camera import CameraStep
 
 FPS = 24
 WIDTH, HEIGHT = 1280, 720
-SMALL_PX = (256, 144)
 
 Picture = npt.NDArray[np.uint8]
 """BGR, `[H, W, 3]`."""
@@ -44,6 +44,9 @@ class Decoded(NamedTuple):
     """A decoded frame."""
 
     luma: Luma
+
+    small: Luma
+    """As the decode pass compares frames."""
 
     kind: int
     """I, P or B, as PyAV counts them."""
@@ -204,12 +207,8 @@ def decode(path: Path, num_frames: int | None = None) -> Iterator[Decoded]:
             pixels = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
             exported = frame.side_data.get("MOTION_VECTORS")
             vectors = None if exported is None else exported.to_ndarray()
-            yield Decoded(pixels[: frame.height, : frame.width].copy(), frame.pict_type, vectors)
-
-
-def small(luma: Luma) -> Luma:
-    """The frame at the size that the decode pass compares frames at."""
-    return np.asarray(cv2.resize(luma, SMALL_PX, interpolation=cv2.INTER_AREA), np.uint8)
+            luma = pixels[: frame.height, : frame.width].copy()
+            yield Decoded(luma, small_pictures(frame)[1], frame.pict_type, vectors)
 
 
 def _matrix(path: CameraPath, frame: int, middle: tuple[float, float]) -> npt.NDArray[np.float64]:

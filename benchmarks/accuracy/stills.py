@@ -27,7 +27,6 @@ from benchmarks.accuracy.rendering import (
     pictures,
     rendered,
     shaken,
-    small,
     steady,
     with_subject,
 )
@@ -123,7 +122,7 @@ def made(scenes: dict[str, Picture]) -> Iterator[tuple[str, Callable[[], Frames]
 def shares(video: Path) -> Shares:
     """What the signals find in a video."""
     frames = list(decode(video))
-    views = [small(frame.luma) for frame in frames]
+    views = [frame.small for frame in frames]
     differences = [frame_difference(*pair) for pair in pairwise(views)]
     steps = camera_steps(frames, CAMERA_SPAN)
     left = [
