@@ -7,8 +7,8 @@ is linear, so blurring the one difference gives the same number for half the wor
 To leave out pairs would be the wrong saving: the difference follows the encoder's rhythm of P and B
 frames and of repeated frames, and the mean over every 4th pair was off by up to 58 % of a clip's.
 `row_sampled_vmaf_motion` takes every pair and 12 of its rows instead, other rows each time:
-within 2.1 % of the mean for 19 of 20 clips, and 2.4 % at most (51 real shots of 4 s). Nor does a smaller
-plane help: it changes the blur, and so the number.
+within 2.1 % of the mean for 19 of 20 clips, and 2.4 % at most (51 real shots of 4 s). Nor does a
+smaller plane help: it changes the blur, and so the number.
 
 Cost per pair on one thread: exact 0.6 ms, row-sampled 0.08 ms at 1280x720.
 """
