@@ -79,6 +79,19 @@ def path_of(uri: str) -> Path:
     return Path(os.fsdecode(raw.encode("utf-8", "surrogateescape")))
 
 
+def make_durable(uri: str) -> None:
+    """Has a file that was just written outlast a power cut; object stores do so by themselves."""
+    if is_remote(uri):
+        return
+    path = path_of(uri)
+    for target in (path, path.parent):
+        descriptor = os.open(target, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def check_remote(uri: str) -> None:
     """Raises `ValueError` unless the URI names a known scheme and a bucket."""
     _split(uri)

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
-from curation.storage import store_for
+from curation.storage import make_durable, store_for
 from curation.tables import FAILED, FINGERPRINT
 from pipelines.workspace import storage_errors
 
@@ -69,6 +69,7 @@ def _write_part(
     path = f"{folder}part-{slug}-{secrets.token_hex(8)}.parquet"
     with storage_errors(f"{table_uri}/{path}", need_bytes=len(content)):
         obstore.put(store_for(table_uri), path, content)
+        make_durable(f"{table_uri}/{path}")
     indexed = rows.select(indexed_columns(key, tracked))
     bounds = {name: pc.min_max(indexed[name]).as_py() for name in indexed.column_names}
     stats = {

@@ -21,7 +21,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
-from curation.storage import is_remote, store_for
+from curation.storage import is_remote, make_durable, store_for
 
 Metadata = dict[str, str]
 """What a commit says about itself: run, command, recipe, code."""
@@ -142,6 +142,11 @@ class Table:
                 )
             except CommitFailedError as error:
                 raise FencedError(f"{fence_sentence(self)}: {error}") from error
+            delta = self.delta()
+            # A log that outlasts a power cut must not name files that did not.
+            for path in pa.table(delta.get_add_actions())["path"].to_pylist():
+                make_durable(f"{self.uri}/{path}")
+            make_durable(log_entry(self.uri, delta.version()))
         return True
 
     def _holds(self, table: pa.Table, predicate: Mapping[str, str] | None) -> bool:
@@ -153,6 +158,11 @@ class Table:
             term = pc.field(name) == value
             chosen = term if chosen is None else chosen & term
         return bool(self.read(filter=chosen).equals(table))
+
+
+def log_entry(table_uri: str, version: int) -> str:
+    """The file of the Delta log that one commit wrote."""
+    return f"{table_uri}/_delta_log/{version:020d}.json"
 
 
 def same_columns(left: pa.Schema, right: pa.Schema) -> bool:

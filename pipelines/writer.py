@@ -10,8 +10,16 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
+from curation.storage import make_durable
 from pipelines.parts import INDEXED, add_action
-from pipelines.workspace import FencedError, Metadata, Table, fence_sentence, storage_errors
+from pipelines.workspace import (
+    FencedError,
+    Metadata,
+    Table,
+    fence_sentence,
+    log_entry,
+    storage_errors,
+)
 
 APP = "moviola-stage"
 """The application of our Delta transactions; each table has its own count of them."""
@@ -79,7 +87,10 @@ class TableWriter:
         self._count += 1
         if self._delta.transaction_version(APP) != self._count:
             raise FencedError(fence_sentence(self.table))
-        return self._delta.version()
+        version = self._delta.version()
+        with storage_errors(self.table.uri):
+            make_durable(log_entry(self.table.uri, version))
+        return version
 
     def _settle(self, commit_id: str, error: CommitFailedError) -> None:
         """A commit whose answer was lost is retried by the storage layer and then finds itself."""

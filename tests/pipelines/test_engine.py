@@ -360,3 +360,24 @@ def test_progress_is_told_from_beginning_to_end(table: Table) -> None:
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[-1] == (10, True)
     assert json.loads(StageSummary("squares", 1, 0, 1).to_json())["stage"] == "squares"
+
+
+def test_what_is_committed_is_on_the_disk_before_its_commit_is(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    fsync = os.fsync
+
+    def recorded(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    run(table)
+    folder = Path(table.uri)
+    parts = [
+        folder / path for path in pa.table(table.delta().get_add_actions())["path"].to_pylist()
+    ]
+    log = folder / "_delta_log" / f"{table.delta().version():020d}.json"
+    assert parts
+    assert max(synced.index(part) for part in parts) < synced.index(log)
