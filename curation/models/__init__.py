@@ -1,0 +1,1 @@
+"""Learned measures of the stored frames: one small class per model."""
