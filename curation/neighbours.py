@@ -1,0 +1,110 @@
+"""Clips near other clips: their frames looked up by faiss, the clips so found compared exactly."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.clip_frames import Array, ClipFrames
+from curation.frame_index import SAMPLE_PER_CELL, STORED_ERROR, Device, FrameIndex, cells_of
+
+BLOCK_CLIPS = 256
+"""Clips whose frames are handed to faiss together."""
+
+SLACK = 0.15
+"""How far below the threshold frames are looked up.
+
+A mean can reach the threshold while single frames stay below it. Looking lower finds more of those
+frames: then a pair of clips that have but a title card in common is seen to be none.
+"""
+
+
+class NearClips(NamedTuple):
+    """Pairs of clips as alike as the threshold or more, three arrays of one length."""
+
+    one: Array
+    other: Array
+    similarity: NDArray[np.float32]
+
+
+class ClipIndex:
+    """Clips that can be asked which of them are near others.
+
+    Args:
+        frames: of all clips.
+        clips: those that may be added; `FrameIndex` learns from a seeded sample of their frames.
+        threshold: from which two clips are near each other.
+        exact_below: frames from which the search is approximate.
+        threads: that faiss may use.
+        device: where faiss searches.
+    """
+
+    def __init__(
+        self,
+        frames: ClipFrames,
+        clips: Array,
+        threshold: float,
+        *,
+        exact_below: int,
+        threads: int,
+        device: Device,
+    ) -> None:
+        self._frames, self._threshold = frames, threshold
+        rows, _ = frames.rows(clips)
+        self._owners, self._added = np.empty(len(rows), np.int64), 0
+        learned = rows[:1]
+        if len(rows) >= exact_below:
+            wanted = min(len(rows), SAMPLE_PER_CELL * cells_of(len(rows)))
+            learned = np.random.default_rng(0).choice(rows, wanted, replace=False)
+        self._index = FrameIndex(
+            frames.embeddings[learned],
+            len(rows),
+            exact_below=exact_below,
+            threads=threads,
+            device=device,
+        )
+
+    def add(self, clips: Array) -> None:
+        """Adds these clips."""
+        for start in range(0, len(clips), BLOCK_CLIPS):
+            rows, owners = self._frames.rows(clips[start : start + BLOCK_CLIPS])
+            self._index.add(self._frames.embeddings[rows])
+            self._owners[self._added : self._added + len(rows)] = owners
+            self._added += len(rows)
+
+    def near(self, clips: Array) -> Iterator[NearClips]:
+        """Pairs of one of `clips` and another clip in the index, a portion of `clips` at a time."""
+        if not self._added:
+            return
+        most = int(self._frames.frames_in(clips).max(initial=1))
+        portion = min(BLOCK_CLIPS, max(1, self._index.portion // most))
+        for start in range(0, len(clips), portion):
+            one, other = self._candidates(clips[start : start + portion])
+            similarity = self._frames.similarity(one, other)
+            near = similarity >= self._threshold
+            yield NearClips(one[near], other[near], similarity[near])
+
+    def _candidates(self, clips: Array) -> tuple[Array, Array]:
+        """Every pair whose similarity may reach the threshold, by what is known from the search.
+
+        A frame without a hit in the other clip has no match above the radius there, so the mean
+        of the best matches has an upper bound.
+        """
+        radius = self._threshold - min(SLACK, 1 - self._threshold)
+        rows, owners = self._frames.rows(clips)
+        hits = self._index.near(self._frames.embeddings[rows], radius)
+        clip = self._owners[hits.row]
+        strange = clip != owners[hits.query]
+        query, clip, cosine = hits.query[strange], clip[strange], hits.cosine[strange]
+        order = np.lexsort((-cosine, clip, query))
+        query, clip, cosine = query[order], clip[order], cosine[order]
+        best = np.ones(len(order), bool)  # of a frame's matches in a clip, which are neighbours now
+        best[1:] = (query[1:] != query[:-1]) | (clip[1:] != clip[:-1])
+        above = np.maximum(cosine[best] - radius, 0)
+        total = self._frames.count
+        pairs, place = np.unique(owners[query[best]] * total + clip[best], return_inverse=True)
+        one, other = pairs // total, pairs % total
+        bound = radius + np.bincount(place, above, len(pairs)) / self._frames.frames_in(one)
+        possible = bound >= self._threshold - 2 * STORED_ERROR
+        return one[possible], other[possible]
