@@ -201,6 +201,16 @@ def test_clips_that_are_all_equal_are_one_concept():
     assert set(found.ids) == {0} and found.table["size"].to_pylist() == [50]
 
 
+def test_clusters_that_no_clip_is_nearest_to_are_no_concepts():
+    embeddings = np.eye(16)[[0] * 20 + [1] * 20]
+    ids = [f"clip-{number}" for number in range(40)]
+    found = grouped(ids, embeddings, num_concepts=9, merge_cosine=1)
+    sizes = found.table["size"].to_pylist()
+    assert min(sizes) > 0 and sum(sizes) == 40
+    assert np.isfinite(found.table["centroid"].to_pylist()).all()
+    assert not {*found.ids[:20]} & {*found.ids[20:]}
+
+
 @pytest.mark.parametrize(
     ("value", "words"), [(np.nan, "not finite"), (np.inf, "not finite"), (0, "all zeros")]
 )

@@ -162,6 +162,34 @@ def test_quotas_change_the_weights_as_little_as_they_can():
     assert distance(found) == pytest.approx(best, abs=2e-3)
 
 
+def test_a_quota_that_another_one_fulfils_changes_nothing():
+    """People are in wide clips only: with enough of them, enough are wide."""
+    base = np.array([0.2, 0.1, 0.7])
+    kinds = np.array([[True, True], [True, False], [False, False]])
+    both, one = (
+        balanced(base, np.zeros(3, int), np.zeros(1), kinds, [wide, Quota(min=0.8)])
+        for wide in (Quota(min=0.5), Quota())
+    )
+    np.testing.assert_allclose(both, one, atol=1e-7)
+
+
+def test_equal_remainders_go_to_the_first_in_spite_of_rounding():
+    assert largest_remainder(np.array([1, 1 + 1e-13, 1]), 4).tolist() == [2, 1, 1]
+
+
+def test_copies_of_every_kind_in_every_concept_are_near_their_share():
+    random = np.random.default_rng(4)
+    concepts = random.zipf(1.4, 4000) % 60
+    landscape, people = random.random((2, 4000)) < [[0.3], [0.5]]
+    subset = ([f"clip-{number}" for number in range(4000)], concepts, landscape, people)
+    found = resampled(subset, budget=900, landscape={"min": 0.6}, people={"max": 0.3})
+    cells = 4 * concepts + 2 * landscape + people
+    off = np.bincount(cells, found.copies) - np.bincount(cells, found.weights * 900 / 4000)
+    assert np.abs(off).max() < 1
+    assert abs((found.copies * landscape).sum() - 540) <= 1
+    assert abs((found.copies * people).sum() - 270) <= 1
+
+
 def test_a_rare_concept_keeps_its_floor_under_a_small_budget_and_quotas():
     subset = a_subset([5000, 3, 2, 40])
     found = resampled(subset, budget=60, rare_floor=10, landscape={"min": 0.7})
