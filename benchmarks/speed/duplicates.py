@@ -1,0 +1,119 @@
+"""Time, memory and recall of near-duplicate removal, by the number of clips.
+
+Made embeddings, 512-d, one frame a clip: half of them unlike any other, four in ten loosely like
+one of those (cosine 0.5), as shots of one scene are, and one in ten a planted copy (cosine 0.92 to
+0.99). Each size runs in a process of its own, whose peak of memory is told with and without that of
+the embeddings. Recall is the share of the copies that are dropped; the exact search finds all. The
+growth exponent is fitted to the CPU-seconds of the approximate search, which other work on the
+machine disturbs less than the clock.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.duplicates import DuplicateSettings, find_duplicates
+
+BAR = {"growth_exponent": 1.3, "recall": 0.98}
+SIZES = (10_000, 100_000, 1_000_000)
+EXACT_UP_TO = 100_000
+DIMENSION = 512
+COPIES = 0.1
+COLUMNS = {"seconds": 1, "cpu_s": 1, "peak_mb": 0, "added_mb": 0, "recall": 4, "false": 0}
+"""What is told of each size, and with how many decimals."""
+
+
+def planted(num: int) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
+    """Rows of unit length, [num, D], and which of them are copies of a row before."""
+    random = np.random.default_rng(0)
+    rows = np.empty((num, DIMENSION), np.float16)
+    copy = np.zeros(num, bool)
+    block = 10_000
+    for start in range(0, num, block):
+        stop = min(num, start + block)
+        fresh = random.normal(size=(stop - start, DIMENSION)).astype(np.float32)
+        fresh /= np.linalg.norm(fresh, axis=1, keepdims=True)
+        half = (stop - start) // 2
+        cosine = np.full(stop - start - half, 0.5, np.float32)
+        copied = random.random(len(cosine)) < 2 * COPIES
+        cosine[copied] = random.uniform(0.92, 0.99, copied.sum())
+        copy[start + half : stop] = copied
+        source = np.where(copied, random.permutation(half)[: len(cosine)], 0)
+        source[~copied] = random.integers(0, half, (~copied).sum())
+        near, noise = fresh[source], fresh[half:]
+        noise -= np.einsum("ij,ij->i", near, noise)[:, None] * near
+        noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+        fresh[half:] = cosine[:, None] * near + np.sqrt(1 - cosine**2)[:, None] * noise
+        rows[start:stop] = fresh
+    return rows, copy
+
+
+def measure(num: int, exact_below: int, threads: int) -> dict[str, float]:
+    """Seconds, peak memory and what was dropped, in this process."""
+    rows, copy = planted(num)
+    ids = [f"{name:08}" for name in range(num)]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    settings = DuplicateSettings(threshold=0.9, exact_below=exact_below)
+    start, cpu = time.monotonic(), time.process_time()
+    found = find_duplicates(ids, rows, np.arange(num), np.zeros(num), settings, threads=threads)
+    seconds, cpu_s = time.monotonic() - start, time.process_time() - cpu
+    dropped = np.array([one.duplicate_of is not None for one in found])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "seconds": seconds,
+        "cpu_s": cpu_s,
+        "peak_mb": peak / 1024,
+        "added_mb": (peak - before) / 1024,
+        "recall": float(dropped[copy].mean()),
+        "false": float(dropped[~copy].sum()),
+    }
+
+
+def apart(num: int, exact_below: int, threads: int) -> dict[str, float]:
+    """The same in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.speed.duplicates", "--one", str(num)]
+    command += ["--exact-below", str(exact_below), "--threads", str(threads)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    """Prints a table and a last line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--largest", type=int, default=100_000, help="1000000 takes its time")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--exact-below", type=int, default=1, help="of --one")
+    parser.add_argument("--one", type=int, help="measure only this size")
+    arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps(measure(arguments.one, arguments.exact_below, arguments.threads)))
+        return
+    figures: dict[str, float] = {}
+    print(f"{'clips':>9} {'search':>12}", *(f"{name:>9}" for name in COLUMNS))
+    sizes = [size for size in SIZES if size <= arguments.largest]
+    for size in sizes:
+        for search, exact_below in (("exact", size + 1), ("approximate", 1)):
+            if search == "exact" and size > EXACT_UP_TO:
+                continue
+            found = apart(size, exact_below, arguments.threads)
+            figures |= {f"{key}_{search}_{size}": value for key, value in found.items()}
+            values = (f"{found[name]:>9.{digits}f}" for name, digits in COLUMNS.items())
+            print(f"{size:>9} {search:>12}", *values, flush=True)
+    cpu_s = [figures[f"cpu_s_approximate_{size}"] for size in sizes]
+    figures["growth_exponent"] = float(np.polyfit(np.log(sizes), np.log(cpu_s), 1)[0])
+    figures["recall"] = min(figures[f"recall_approximate_{size}"] for size in sizes)
+    held = (
+        figures["growth_exponent"] <= BAR["growth_exponent"] and figures["recall"] >= BAR["recall"]
+    )
+    print(json.dumps({"name": "speed/duplicates", "figures": figures, "bar": BAR, "held": held}))
+
+
+if __name__ == "__main__":
+    main()
