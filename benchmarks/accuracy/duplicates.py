@@ -28,7 +28,9 @@ from curation.duplicates import DuplicateSettings
 from curation.models.sscd import VERSIONS, CopyDetector
 from pipelines.assets import cache_folder, fetch
 
-REPEAT = 0.9
+REPEAT = 0.75
+"""Pictures that have nothing in common reach 0.6; jump cuts from one camera position 0.8."""
+
 THRESHOLDS = (0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 HELD_TO = ("re-encode", "rescale", "colour")
 BAR = {"precision": 0.99, **{f"{name}_recall": 0.95 for name in HELD_TO}}
