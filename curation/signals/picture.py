@@ -26,10 +26,10 @@ EDGE_RISE = 24
 LEAST_EDGES = 16
 """A picture with fewer edges has no detail to judge."""
 
-LINES = 90
+LINES = 120
 """About so many rows are looked at, and columns as far apart."""
 
-PLACES_PX = 7
+PLACES_PX = 5
 """Distance of the places that are looked at along a row or column."""
 
 SHARP = 0.8
