@@ -32,13 +32,13 @@ from curation.settings import Settings
 class DuplicateSettings(Settings):
     """When two clips show the same."""
 
-    threshold: float = Field(0.9, gt=0, lt=1)
+    threshold: float = Field(default=0.9, gt=0, lt=1)
     """Clips this alike or more are duplicates: the mean cosine of their best matching frames.
 
     Movie Gen takes 0.99, which few re-encoded copies reach. Of 30 real videos, clips of different
     ones stay below 0.3; of the pairs of different clips of one video 15 % reach 0.9, 27 % 0.85.
     """
-    exact_below: int = Field(200_000, ge=1)
+    exact_below: int = Field(default=50_000, ge=1)
     """Frames from which the search is approximate: exact, the time grows with their square."""
 
 

@@ -23,7 +23,7 @@ CELLS_PER_ROOT = 4
 SAMPLE_PER_CELL = 40
 """Rows of the k-means sample per cell; faiss warns below 39."""
 
-ITERATIONS = 6
+ITERATIONS = 3
 """Of k-means: near-duplicates fall into one cell long before the cells are good clusters."""
 
 STORED_ERROR = 1e-3
