@@ -32,7 +32,7 @@ class Step:
     """One step of the way, with its inputs and what became of them.
 
     Attributes:
-        name: `sources`, `videos`, `clips`, `selection/<subset>` or `shards/<subset>`.
+        name: `sources`, `videos`, `clips`, `scores`, `selection/<subset>` or `shards/<subset>`.
         unit: what the inputs are: `files`, `videos` or `clips`.
         num_in: inputs, counted from the tables above.
         hours_in: their length.
@@ -77,6 +77,7 @@ def _steps(connection: duckdb.DuckDBPyConnection) -> Iterator[Step]:
     yield _step(connection, "sources", "files", "sources", _SOURCES)
     yield _step(connection, "videos", "files", "sources WHERE status = 'ok'", _VIDEOS)
     yield _step(connection, "clips", "videos", "videos WHERE status = 'ok'", _CLIPS)
+    yield _step(connection, "scores", "clips", _TO_SCORE, _SCORES)
     for subset in subsets(connection):
         connection.execute("SET VARIABLE subset = $subset", {"subset": subset})
         yield _step(connection, f"selection/{subset}", "clips", _ALL_CLIPS, _SELECTION)
@@ -97,6 +98,16 @@ _VIDEOS = """SELECT
 _CLIPS = """SELECT coalesce(p.status, 'waiting') AS status, p.reason, v.duration_s, p.cpu_s,
         len(p.clips) AS num_out, list_sum([c.duration_s for c in p.clips]) AS out_s
     FROM videos AS v LEFT JOIN passes AS p ON p.video_id = v.video_id WHERE v.status = 'ok'"""
+# Which clips models look at is the recipe's to say; that none of those kept was left out, is seen.
+_TO_SCORE = """(SELECT c.duration_s FROM clips AS c SEMI JOIN (
+        SELECT clip_id FROM scores UNION
+        SELECT clip_id FROM selection WHERE status = 'ok' AND EXISTS (FROM scores)) AS s
+    ON s.clip_id = c.clip_id)"""
+_SCORES = """SELECT coalesce(s.status, 'waiting') AS status, s.reason, c.duration_s, s.cpu_s,
+        1 AS num_out, c.duration_s AS out_s
+    FROM clips AS c LEFT JOIN scores AS s ON s.clip_id = c.clip_id
+    WHERE s.clip_id IS NOT NULL OR (EXISTS (FROM scores) AND c.clip_id IN (
+        SELECT clip_id FROM selection WHERE status = 'ok'))"""
 _ALL_CLIPS = "clips WHERE video_status = 'ok'"
 _SELECTION = """SELECT coalesce(s.status, 'waiting') AS status, s.reason, c.duration_s,
         0 AS cpu_s, 1 AS num_out, c.duration_s AS out_s

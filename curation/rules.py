@@ -11,6 +11,7 @@ from curation.settings import Settings
 _NO_MEASURES = {
     *("video_id", "sha256", "uris", "clip_id", "clips", "frames", "cuts", "camera_path", "carried"),
     *("stream_index", "peak_memory_bytes"),
+    *("models", "copy_embedding", "text"),
     *(field.name for field in tables.STATE),
 }
 
@@ -22,9 +23,10 @@ def _measures(schema: pa.Schema | pa.StructType) -> dict[str, pa.DataType]:
 CLIP_MEASURES = _measures(tables.CLIP)
 PASS_MEASURES = _measures(tables.CLIPS)
 VIDEO_MEASURES = _measures(tables.VIDEOS)
+SCORE_MEASURES = _measures(tables.SCORES)
 
-MEASURES: dict[str, pa.DataType] = VIDEO_MEASURES | PASS_MEASURES | CLIP_MEASURES
-"""What a rule may judge: a column of the video, of its decode pass or of the clip, which wins."""
+MEASURES: dict[str, pa.DataType] = VIDEO_MEASURES | PASS_MEASURES | CLIP_MEASURES | SCORE_MEASURES
+"""What a rule may judge: a column of the video, of its decode pass, of the clip, or a score."""
 
 
 class Rule(Settings):
@@ -115,20 +117,23 @@ def rule_sql(name: str, rule: Rule) -> tuple[str, str]:
     return f"{applies}({unscored})", f"{applies}({' OR '.join(failing) or 'false'})"
 
 
-def measured_clips_sql(clips: str, videos: str) -> str:
+def measured_clips_sql(clips: str, videos: str, scores: str) -> str:
     """SQL with a row per clip: its ids, every measure, `camera_path` and `video_status`.
 
     Args:
         clips: name of a relation with the schema `tables.CLIPS`; its `frames` are never read.
         videos: name of a relation with the schema `tables.VIDEOS`.
+        scores: name of a relation with the schema `tables.SCORES`; clips without a row have null.
     """
     owners = dict.fromkeys(VIDEO_MEASURES, "v")
     owners |= dict.fromkeys(PASS_MEASURES, "p") | dict.fromkeys(CLIP_MEASURES, "p.clip")
+    owners |= dict.fromkeys(SCORE_MEASURES, "s")
     columns = ", ".join(f"{owner}.{name} AS {name}" for name, owner in owners.items())
     return f"""SELECT p.clip.clip_id AS clip_id, p.video_id AS video_id, {columns},
             p.clip.camera_path AS camera_path, v.status AS video_status
         FROM (SELECT video_id, {", ".join(PASS_MEASURES)}, unnest(clips) AS clip FROM {clips}) AS p
-        JOIN {videos} AS v ON v.video_id = p.video_id"""  # noqa: S608 - names are ours, not a user's
+        JOIN {videos} AS v ON v.video_id = p.video_id
+        LEFT JOIN {scores} AS s ON s.clip_id = p.clip.clip_id"""  # noqa: S608 - names are ours, not a user's
 
 
 def _literal(value: bool | str) -> str:

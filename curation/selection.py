@@ -1,21 +1,24 @@
 """Which clips a subset keeps: rules over stored measures, judged without decoding.
 
-- Rules are tried in the order of the recipe; the first that rejects a clip is its reason.
+- Rules are tried in the order of the recipe; the first that rejects a clip is its reason. Rules on
+  scores come after all others, since models only look at what those leave.
 - A measure that is missing or not finite never passes: the reason is then `<rule>:unscored`.
 - What passes the rules still needs a bucket: `bucket:duration`, `bucket:fps`, `bucket:size`.
 - Every clip of every accepted video gets one row per subset, so the counts always add up.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 from duckdb.func import SPECIAL
 from pydantic import Field, field_validator
 
 from curation import tables
 from curation.buckets import SHAPE, BucketSettings, clip_bucket
-from curation.rules import Rule, check_rule, rule_sql
+from curation.rules import SCORE_MEASURES, Rule, check_rule, rule_sql
 from curation.settings import Settings, fingerprint
 from curation.views import Rows, connect
 
@@ -68,13 +71,14 @@ def select(
     settings: SelectionSettings,
     clips: Rows,
     videos: Rows,
+    scores: Rows,
 ) -> pa.Table:
     """The verdict on every clip of every accepted video: `tables.SELECTION`, sorted by `clip_id`.
 
     The audit share is a pure function of the seed and the clip's id: the last 8 bytes of
     md5("<seed>:<clip_id>"), read as a little-endian number, below `audit_share` x 2^64.
     """
-    with connect({"clips": clips, "videos": videos}) as connection:
+    with connect({"clips": clips, "videos": videos, "scores": scores}) as connection:
         _register_bucket_reason(connection, subset.buckets)
         verdicts = connection.sql(
             f"""SELECT $subset AS subset, clip_id, video_id,
@@ -98,16 +102,49 @@ def select(
         return verdicts.to_arrow_table().cast(tables.SELECTION)
 
 
+def candidates(
+    subsets: Mapping[str, SubsetSettings], settings: SelectionSettings, clips: Rows, videos: Rows
+) -> pa.Table:
+    """`clip_id` and `video_id` of the clips that models look at.
+
+    Those that some subset keeps by all its rules but those on scores, and its audit share.
+    """
+    found = []
+    for name, subset in subsets.items():
+        rules = {rule: what for rule, what in subset.rules.items() if not on_score(rule, what)}
+        measured = subset.model_copy(update={"rules": rules})
+        verdicts = select(name, measured, settings, clips, videos, tables.SCORES.empty_table())
+        passes = pc.or_(pc.equal(verdicts["status"], tables.OK), verdicts["audit"])
+        found.append(verdicts.filter(passes).select(["clip_id", "video_id"]))
+    return pa.concat_tables(found).group_by(["clip_id", "video_id"]).aggregate([])
+
+
 def _reason_sql(subset: SubsetSettings) -> str:
     """The first rule that rejects the clip, NULL where it is kept."""
     cases = []
     if subset.takes != "both":
         cases.append(f"WHEN {'' if subset.takes == 'videos' else 'NOT '}is_image THEN 'kind'")
+    late = {name: rule for name, rule in subset.rules.items() if on_score(name, rule)}
     for name, rule in subset.rules.items():
-        if rule.is_on:
-            unscored, fails = rule_sql(name, rule)
-            cases += [f"WHEN {unscored} THEN '{name}:unscored'", f"WHEN {fails} THEN '{name}'"]
-    return f"CASE {' '.join(cases)} WHEN true THEN bucket_reason([{', '.join(SHAPE)}]) END"
+        if name not in late:
+            cases += _cases(name, rule)
+    shape = f"bucket_reason([{', '.join(SHAPE)}])"
+    cases.append(f"WHEN {shape} IS NOT NULL THEN {shape}")
+    for name, rule in late.items():
+        cases += _cases(name, rule)
+    return f"CASE {' '.join(cases)} END"
+
+
+def on_score(name: str, rule: Rule) -> bool:
+    """Whether the rule judges what a model said, so that it comes after all others."""
+    return (rule.measure or name) in SCORE_MEASURES
+
+
+def _cases(name: str, rule: Rule) -> list[str]:
+    if not rule.is_on:
+        return []
+    unscored, fails = rule_sql(name, rule)
+    return [f"WHEN {unscored} THEN '{name}:unscored'", f"WHEN {fails} THEN '{name}'"]
 
 
 def _register_bucket_reason(

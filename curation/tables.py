@@ -38,6 +38,8 @@ FAILURES = {
     "timeout": "decoding passed its time limit and was stopped",
     "memory": "decoding passed its memory limit and was stopped",
     "crash": "the process that did the work died",
+    "frames": "a stored picture of the clip could not be decoded",
+    "model": "a model gave no number for the clip",
     "storage": "the result could not be written",
     "bug": "an unexpected exception; please report it",
 }
@@ -195,6 +197,39 @@ CLIPS = pa.schema(
 )
 """One row per video: the one decode pass. Key: `video_id`."""
 
+SCORES = pa.schema(
+    [
+        _field("clip_id", pa.string(), "the clip"),
+        _field("video_id", pa.string(), "its video"),
+        _field("models", pa.list_(pa.string()), "`name:version` of every model that looked at the clip"),
+        _field(
+            "copy_embedding",
+            pa.list_(pa.list_(pa.float32())),
+            "SSCD embedding of each stored frame, 512 numbers of length 1, to half precision",
+        ),
+        _field("nsfw", pa.float32(), "Open-NSFW: probability of nudity, highest of the stored frames, 0 to 1"),
+        _field(
+            "text_share",
+            pa.float32(),
+            "share of the picture that lines of text cover, in the frame that has most, 0 to 1",
+        ),
+        _field(
+            "text_score",
+            pa.float32(),
+            "detection times recognition score of the surest line of text of any frame, 0 to 1",
+        ),
+        _field("text", pa.string(), "what is written, a line each, first what is there longest; empty if none is read"),
+        _field(
+            "quality_brisque",
+            pa.float32(),
+            "technical quality by BRISQUE, the median of the frames: about 0 is good, 100 bad; null if all are flat",
+        ),
+        *STATE,
+    ]
+)
+"""One row per clip that the rules on its measures left, or that is in the audit share. Key:
+`clip_id`."""
+
 SELECTION = pa.schema(
     [
         _field("subset", pa.string(), "the subset of the recipe"),
@@ -244,6 +279,7 @@ TABLES: dict[str, pa.Schema] = {
     "sources": SOURCES,
     "videos": VIDEOS,
     "clips": CLIPS,
+    "scores": SCORES,
     "selection": SELECTION,
     "shards": SHARD,
 }

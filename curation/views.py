@@ -27,17 +27,17 @@ def connect(rows: Mapping[str, Rows]) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection that sees these tables, and can then reach no file, extension or network.
 
     Args:
-        rows: the rows by the name of their table: `sources`, `videos`, `clips`, `selection` and
-            `shards/<subset>`. A table that is left out counts as empty.
+        rows: the rows by the name of their table: `sources`, `videos`, `clips`, `scores`,
+            `selection` and `shards/<subset>`. A table that is left out counts as empty.
 
     Returns:
         A connection with the views `sources`, `videos`, `passes` (the rows of table `clips`),
-        `clips`, `clip_frames`, `cuts`, `selection`, `shards` and, for each subset,
+        `clips`, `clip_frames`, `cuts`, `scores`, `selection`, `shards` and, for each subset,
         `shards_<subset>`.
     """
     spill = Path(tempfile.gettempdir()) / "moviola-duckdb"
     connection = duckdb.connect(config={"temp_directory": str(spill)})
-    for name in ("sources", "videos", "selection"):
+    for name in ("sources", "videos", "scores", "selection"):
         connection.register(name, rows.get(name, tables.TABLES[name].empty_table()))
     _add_clips(connection, rows.get("clips", tables.CLIPS.empty_table()))
     samples = {name: table for name, table in rows.items() if name.startswith(SHARDS)}
@@ -67,7 +67,7 @@ def _add_clips(connection: duckdb.DuckDBPyConnection, clips: Rows) -> None:
         # Without Arrow's read-ahead, which would hold gigabytes of nested rows at once.
         few = {"batch_size": 1024, "batch_readahead": 2, "fragment_readahead": 1}
         connection.register("passes", clips.scanner(passes, **few))
-    connection.execute(f"CREATE VIEW clips AS {measured_clips_sql('passes', 'videos')}")
+    connection.execute(f"CREATE VIEW clips AS {measured_clips_sql('passes', 'videos', 'scores')}")
     connection.execute(
         """CREATE VIEW clip_frames AS
         SELECT clip_id, frame.time_s AS time_s, frame.jpeg AS jpeg FROM (

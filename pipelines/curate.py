@@ -10,21 +10,24 @@ import pyarrow.compute as pc
 from curation.clips import ClipsStage
 from curation.ingest import IngestStage
 from curation.inputs import Inputs
-from curation.selection import select
+from curation.scores import INPUTS as SCORE_INPUTS
+from curation.scores import ScoresStage, models, score_inputs
+from curation.selection import candidates, select
 from curation.settings import fingerprint
 from curation.shards import ShardsStage, shard_inputs
 from curation.stage import Stage
-from curation.tables import CLIPS, OK, SELECTION, SOURCES
+from curation.tables import CLIPS, OK, SCORES, SELECTION, SOURCES
 from curation.videos import videos_from_sources
 from curation.views import SHARDS, Rows
+from pipelines.assets import cache_folder
 from pipelines.engine import plan_stage, run_stage
-from pipelines.plan import Plan
+from pipelines.plan import Plan, committed_rows
 from pipelines.progress import StageSummary
 from pipelines.recipe import Recipe
 from pipelines.run import Run, StageResources
 from pipelines.workspace import Workspace
 
-STAGES = ("sources", "clips", "shards")
+STAGES = ("sources", "clips", "scores", "shards")
 """The stages that do work of their own; `videos` and `selection` are derived by queries."""
 
 logger = logging.getLogger(__name__)
@@ -54,6 +57,7 @@ class Curation:
         """
         self.sources(inputs)
         self.clips()
+        self.scores()
         self.select()
         self.shards()
 
@@ -71,14 +75,21 @@ class Curation:
         """The decode pass over every accepted video."""
         self._run(clips_stage(self.recipe), clip_inputs(self._rows("videos")), "clips")
 
+    def scores(self) -> None:
+        """The models of the recipe over the stored frames of the clips that the measures leave."""
+        if self.recipe.scores.is_on:
+            inputs = scores_inputs(self.recipe, self.workspace, self._dataset("videos"))
+            self._run(scores_stage(self.recipe, self.workspace), inputs, "scores")
+
     def select(self) -> None:
         """Decides on every clip for every subset of the recipe; nothing is decoded."""
         table = self.workspace.table("selection")
         if not table.exists():
             table.replace(SELECTION.empty_table(), self.run.metadata)
         clips, videos = self._dataset("clips"), self._dataset("videos")
+        scores = committed(self.workspace, "scores", SCORES)
         for name, subset in self.recipe.subsets.items():
-            verdicts = select(name, subset, self.recipe.selection, clips, videos)
+            verdicts = select(name, subset, self.recipe.selection, clips, videos, scores)
             table.replace(verdicts, self.run.metadata, {"subset": name})
 
     def shards(self) -> None:
@@ -133,10 +144,13 @@ def plans(
     known = sources.read() if sources.exists() else SOURCES.empty_table()
     videos = videos_from_sources(known, recipe.videos)
     yield planned(clips_stage(recipe), clip_inputs(videos), "clips")
-    table = workspace.table("clips")
-    clips: Rows = table.dataset() if table.exists() else CLIPS.empty_table()
+    clips = committed(workspace, "clips", CLIPS)
+    if recipe.scores.is_on:
+        inputs_of_scores = scores_inputs(recipe, workspace, videos)
+        yield planned(scores_stage(recipe, workspace), inputs_of_scores, "scores")
+    scores = committed(workspace, "scores", SCORES)
     for name, subset in recipe.subsets.items():
-        verdicts = select(name, subset, recipe.selection, clips, videos)
+        verdicts = select(name, subset, recipe.selection, clips, videos, scores)
         kept = shard_inputs(name, subset.buckets, verdicts, clips, videos)
         yield planned(shards_stage(recipe, name), kept, SHARDS + name)
 
@@ -149,6 +163,28 @@ def clips_stage(recipe: Recipe) -> ClipsStage:
 def clip_inputs(videos: pa.Table) -> pa.Table:
     """The rows of `videos` that the decode pass takes: all that are `ok`."""
     return videos.filter(pc.equal(videos["status"], OK)).select(ClipsStage.reads)
+
+
+def scores_stage(recipe: Recipe, workspace: Workspace) -> ScoresStage:
+    """The scores stage as the recipe wants it."""
+    upstream = fingerprint(ClipsStage.version, recipe.clips)
+    chosen = models(recipe.scores, cache_folder() / "models")
+    return ScoresStage(chosen, workspace.table("clips").uri, upstream)
+
+
+def scores_inputs(recipe: Recipe, workspace: Workspace, videos: Rows) -> pa.Table:
+    """The rows that the scores stage takes, as far as clips are known."""
+    table = workspace.table("clips")
+    if not table.exists():
+        return SCORE_INPUTS.empty_table()
+    found = candidates(recipe.subsets, recipe.selection, table.dataset(), videos)
+    return score_inputs(found, committed_rows(table, clips_stage(recipe)))
+
+
+def committed(workspace: Workspace, name: str, schema: pa.Schema) -> Rows:
+    """The rows of a table, none where it does not exist yet."""
+    table = workspace.table(name)
+    return table.dataset() if table.exists() else schema.empty_table()
 
 
 def shards_stage(recipe: Recipe, subset: str) -> ShardsStage:

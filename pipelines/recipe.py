@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints
 from curation.clips import ClipsSettings
 from curation.ingest import IngestSettings
 from curation.media.sandbox import Limits
+from curation.scores import ScoresSettings
 from curation.selection import SelectionSettings, SubsetSettings
 from curation.settings import Settings
 from curation.shards import ShardsSettings
@@ -42,6 +43,9 @@ class Recipe(Settings):
 
     clips: ClipsSettings = ClipsSettings()
     """The one decode pass: shots, clips, measures, frames."""
+
+    scores: ScoresSettings = ScoresSettings()
+    """Which models look at the stored frames of the clips that the rules on measures leave."""
 
     selection: SelectionSettings = SelectionSettings()
     """What the selections of all subsets share."""

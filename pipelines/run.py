@@ -49,6 +49,9 @@ class StagesResources(Settings):
     clips: StageResources = StageResources(batch_size=1)
     """The decode pass: one video at a time."""
 
+    scores: StageResources = StageResources()
+    """The models over stored frames; on a GPU, set `num_gpus`."""
+
     shards: StageResources = StageResources(batch_size=8)
     """Cutting and encoding the kept clips; the rows of a batch share a file of the shard."""
 

@@ -103,7 +103,7 @@ def _step_findings(step: Step) -> Iterator[Finding]:
 
 def _queries(names: list[str]) -> Iterator[tuple[str, str, str, str]]:
     """Check, subject, problem, and SQL that gives the ids it concerns."""
-    keys = {"sources": "uri", "videos": "video_id", "clips": "video_id"}
+    keys = {"sources": "uri", "videos": "video_id", "clips": "video_id", "scores": "clip_id"}
     keys |= {name: "clip_id" for name in names if name.startswith(SHARDS)}
     for name, key in keys.items():
         view = "passes" if name == "clips" else name.replace("/", "_").replace("-", "_")
@@ -150,6 +150,12 @@ _JOINS = [
         "not named after its video and frames",
         """SELECT clip_id FROM clips
         WHERE clip_id IS DISTINCT FROM concat_ws('-', video_id, start_frame, num_frames)""",
+    ),
+    (
+        "unfinished",
+        "scores",
+        "of no clip; run the command again",
+        "SELECT clip_id FROM scores ANTI JOIN clips AS c ON c.clip_id = scores.clip_id",
     ),
     (
         "joined",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
+from curation import tables
 from curation.buckets import BucketSettings
 from curation.clips import ClipsSettings, ClipsStage
 from curation.ingest import IngestSettings, IngestStage
@@ -44,7 +45,14 @@ def curate(workspace: Workspace, *inputs: str | Path) -> Workspace:
         clips = workspace.table("clips")
         run_stage(ClipsStage(ClipsSettings(windows=WINDOWS), limits), accepted, clips, run)
         for name, subset in SUBSETS.items():
-            chosen = select(name, subset, SelectionSettings(audit_share=1), clips.dataset(), videos)
+            chosen = select(
+                name,
+                subset,
+                SelectionSettings(audit_share=1),
+                clips.dataset(),
+                videos,
+                tables.SCORES.empty_table(),
+            )
             workspace.table("selection").replace(chosen, run.metadata, predicate={"subset": name})
             kept = shard_inputs(name, subset.buckets, chosen, clips.dataset(), videos)
             shards = ShardsStage(ShardsSettings(), subset.buckets, limits, "clips")

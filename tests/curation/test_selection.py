@@ -37,6 +37,7 @@ def verdicts(videos, subset, settings=NO_AUDIT):
         settings,
         pa.Table.from_pylist(passes, schema=tables.CLIPS),
         pa.Table.from_pylist(found, schema=tables.VIDEOS),
+        tables.SCORES.empty_table(),
     )
     assert table.schema.equals(tables.SELECTION)
     return {row["clip_id"]: (row["status"], row["reason"]) for row in table.to_pylist()}, table

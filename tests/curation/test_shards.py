@@ -60,7 +60,7 @@ def inputs(video, *clips, rules=None, takes="videos"):
     clips = pa.Table.from_pylist([found], schema=tables.CLIPS)
     videos = pa.Table.from_pylist([video], schema=tables.VIDEOS)
     subset = SubsetSettings(rules=rules or {}, buckets=BUCKETS, takes=takes)
-    chosen = select("256p", subset, SelectionSettings(), clips, videos)
+    chosen = select("256p", subset, SelectionSettings(), clips, videos, tables.SCORES.empty_table())
     return shard_inputs("256p", BUCKETS, chosen, clips, videos)
 
 

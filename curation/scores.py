@@ -1,0 +1,176 @@
+"""The scores stage: what learned models make of a clip's stored frames; no video is decoded."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import cv2
+import numpy as np
+import obstore
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.media.rendering import Picture
+from curation.models.model import FrameModel
+from curation.models.quality import Brisque
+from curation.models.safety import NsfwClassifier
+from curation.models.sscd import CopyDetector, Variant
+from curation.models.text import TextReader
+from curation.settings import Settings, fingerprint
+from curation.stage import Stage
+from curation.storage import store_for
+from curation.tables import OK, SCORES, failed_row
+
+
+class ScoresSettings(Settings):
+    """Which models look at the stored frames; `null` leaves a model out, and its columns null."""
+
+    copy_detection: Variant | None = None
+    """SSCD, whose embeddings tell near-duplicates: `distilled`, or `int8` for 4 times the cost."""
+
+    safety: Literal["open-nsfw"] | None = None
+    """A classifier of nudity."""
+
+    text: Literal["pp-ocrv6"] | None = None
+    """Finds and reads text on screen: most of the cost of the models."""
+
+    quality: Literal["brisque"] | None = None
+    """Technical quality; no judge of beauty."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether any model is wanted."""
+        return any(value is not None for value in self.model_dump().values())
+
+
+INPUTS = pa.schema([("clip_id", pa.string()), ("video_id", pa.string()), ("part", pa.string())])
+"""What the stage reads: the clip, and the part of table `clips` that holds its frames."""
+
+
+def models(settings: ScoresSettings, weights: Path) -> list[FrameModel]:
+    """The models that the settings ask for, not yet loaded.
+
+    Args:
+        settings: which.
+        weights: the folder of their files.
+    """
+    found: list[FrameModel] = []
+    if settings.copy_detection is not None:
+        found.append(CopyDetector(weights, settings.copy_detection))
+    if settings.safety is not None:
+        found.append(NsfwClassifier(weights))
+    if settings.text is not None:
+        found.append(TextReader(weights))
+    if settings.quality is not None:
+        found.append(Brisque(weights))
+    return found
+
+
+def score_inputs(candidates: pa.Table, parts: pa.Table) -> pa.Table:
+    """A row of `INPUTS` for each candidate.
+
+    Args:
+        candidates: `clip_id` and `video_id` of the clips to score.
+        parts: `video_id` and the `path` of the part of table `clips` that holds its row.
+    """
+    joined = candidates.join(parts.select(["video_id", "path"]), "video_id")
+    return joined.rename_columns({"path": "part"}).select(INPUTS.names).cast(INPUTS)
+
+
+class ScoresStage(Stage):
+    """Runs every model over the frames of each clip, which are decoded once for them all."""
+
+    name: ClassVar[str] = "scores"
+    key: ClassVar[str] = "clip_id"
+    version: ClassVar[int] = 1
+    schema: ClassVar[pa.Schema] = SCORES
+
+    def __init__(self, models: Sequence[FrameModel], clips_uri: str, upstream: str) -> None:
+        """Says what to do; `setup` loads the models.
+
+        Args:
+            models: what to run.
+            clips_uri: where the table `clips` lies.
+            upstream: names the settings that the clips and their frames depend on.
+        """
+        self._models, self._clips_uri, self._upstream = models, clips_uri, upstream
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the version, with every model, and with what made the frames."""
+        return fingerprint(self.name, self.version, self._names, self._upstream)
+
+    @property
+    def _names(self) -> list[str]:
+        return [f"{model.name}:{model.version}" for model in self._models]
+
+    def setup(self) -> None:
+        """Loads the models."""
+        # Bit-equal pictures on any machine, and no threads beside the one that the engine counts.
+        cv2.setNumThreads(1)
+        for model in self._models:
+            model.setup()
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """One row per clip: its scores, or why there are none."""
+        start_s = time.process_time()
+        rows: list[dict[str, Any]] = []
+        failed: list[pa.Table] = []
+        stored = self._stored(batch)
+        for row in batch.to_pylist():
+            key = {name: row[name] for name in ("clip_id", "video_id")}
+            jpegs = stored.get(row["clip_id"])
+            frames = None if jpegs is None else [_picture(jpeg) for jpeg in jpegs]
+            if frames is None:
+                problem = f"{row['part']} no longer holds its frames"
+                failed.append(failed_row(SCORES, key, "changed", problem))
+            elif any(frame is None for frame in frames):
+                problem = "one of its stored frames is no JPEG that can be decoded"
+                failed.append(failed_row(SCORES, key, "frames", problem))
+            else:
+                rows.append(key | {"frames": frames})
+        scored, refused = self._scored(rows)
+        share_s = (time.process_time() - start_s) / max(1, batch.num_rows)
+        done = [row | {"models": self._names, "status": OK, "cpu_s": share_s} for row in scored]
+        return pa.concat_tables([pa.Table.from_pylist(done, schema=SCORES), *failed, *refused])
+
+    def _stored(self, batch: pa.Table) -> dict[str, list[bytes]]:
+        """The JPEGs of the batch's clips by `clip_id`."""
+        wanted = set(batch["clip_id"].to_pylist())
+        videos = set(batch["video_id"].to_pylist())
+        found: dict[str, list[bytes]] = {}
+        for part in batch["part"].unique().to_pylist():
+            content = obstore.get(store_for(self._clips_uri), part).bytes()
+            file = pq.ParquetFile(pa.BufferReader(content))
+            columns = ["video_id", "clips.list.element.clip_id", "frames"]
+            for rows in file.iter_batches(batch_size=1, columns=columns):
+                if rows["video_id"][0].as_py() not in videos:
+                    continue
+                [row] = rows.to_pylist()
+                for clip, frames in zip(row["clips"] or [], row["frames"] or [], strict=True):
+                    if clip["clip_id"] in wanted:
+                        found[clip["clip_id"]] = [frame["jpeg"] for frame in frames]
+        return found
+
+    def _scored(self, rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[pa.Table]]:
+        """The rows with their scores, and those that a model has no answer for."""
+        try:
+            scores: list[dict[str, Any]] = [{} for _ in rows]
+            for model in self._models:
+                answers = model([row["frames"] for row in rows])
+                scores = [old | new for old, new in zip(scores, answers, strict=True)]
+        except ValueError as error:
+            if len(rows) == 1:
+                key = {name: rows[0][name] for name in ("clip_id", "video_id")}
+                return [], [failed_row(SCORES, key, "model", str(error))]
+            each = [self._scored([row]) for row in rows]
+            return [row for done, _ in each for row in done], [t for _, bad in each for t in bad]
+        ids = [{name: row[name] for name in ("clip_id", "video_id")} for row in rows]
+        return [key | score for key, score in zip(ids, scores, strict=True)], []
+
+
+def _picture(jpeg: bytes) -> Picture | None:
+    """RGB, or None where the bytes are no picture."""
+    bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    return None if bgr is None else np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
