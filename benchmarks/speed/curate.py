@@ -8,6 +8,7 @@ told only then.
 
 import argparse
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import imageio_ffmpeg
 
 from benchmarks.speed.analyse import row_of
 from curation.media.sandbox import Limits, Sandbox
@@ -68,7 +71,14 @@ def data_juicer(python: Path, path: Path, folder: Path) -> tuple[float, float]:
     config.write_text(PROCESS.format(dataset=dataset, folder=folder, workers=2))
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     command = [str(python.parent / "dj-process"), "--config", str(config)]
-    subprocess.run(command, check=True, capture_output=True)
+    # It splits by the command ffmpeg, and without one goes on as if there was nothing to split.
+    (folder / "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
+    path_of_commands = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"PATH": path_of_commands}
+    )
+    if done.returncode:
+        raise SystemExit(f"Data-Juicer failed: {done.stderr[-2000:]}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return time.monotonic() - start, cpu_s
