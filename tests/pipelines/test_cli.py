@@ -32,7 +32,7 @@ def moviola(*arguments, **options):
 def footage():
     folder = media.folder() / "cli"
     folder.mkdir(exist_ok=True)
-    moving = media.ffmpeg("moving.mp4", *media.source(size="256x144", seconds=9.0), *media.H264)
+    moving = media.ffmpeg("low.mp4", *media.source(size="256x144", seconds=9.0), *media.H264)
     for name in ("one.mp4", "copy.mp4"):
         (folder / name).write_bytes(moving.read_bytes())
     (folder / "text.mp4").write_bytes(media.text_as_mp4().read_bytes())
