@@ -128,11 +128,11 @@ def _reason_sql(subset: SubsetSettings) -> str:
     for name, rule in subset.rules.items():
         if name not in late:
             cases += _cases(name, rule)
-    shape = f"bucket_reason([{', '.join(SHAPE)}])"
-    cases.append(f"WHEN {shape} IS NOT NULL THEN {shape}")
-    for name, rule in late.items():
-        cases += _cases(name, rule)
-    return f"CASE {' '.join(cases)} END"
+    cases.append(f"WHEN true THEN bucket_reason([{', '.join(SHAPE)}])")
+    measured = f"CASE {' '.join(cases)} END"
+    scored = [case for name, rule in late.items() for case in _cases(name, rule)]
+    # `coalesce` asks for the bucket once: that is Python, and most of the time of a selection.
+    return f"coalesce({measured}, CASE {' '.join(scored)} END)" if scored else measured
 
 
 def on_score(name: str, rule: Rule) -> bool:

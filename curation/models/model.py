@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curation.media.rendering import Picture
+from curation.tables import SCORES
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -30,6 +31,14 @@ class FrameModel(ABC):
 
     columns: ClassVar[pa.Schema]
     """The columns of `scores` it fills, all nullable."""
+
+    def __init__(self, weights: Path) -> None:
+        """Remembers where the weights are.
+
+        Args:
+            weights: the folder of the model files.
+        """
+        self._weights = weights
 
     @abstractmethod
     def setup(self) -> None:
@@ -53,9 +62,9 @@ class FrameModel(ABC):
         """
 
 
-def column(name: str, kind: pa.DataType, doc: str) -> pa.Field:
-    """A field of `FrameModel.columns`, with its documentation."""
-    return pa.field(name, kind, metadata={"doc": doc})
+def score_columns(*names: str) -> pa.Schema:
+    """These columns of table `scores`, for `FrameModel.columns`."""
+    return pa.schema([SCORES.field(name) for name in names])
 
 
 def weights_file(folder: Path, name: str) -> Path:

@@ -24,7 +24,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curation.media.rendering import Picture
-from curation.models.model import FrameModel, check_finite, column, weights_file
+from curation.models.model import FrameModel, check_finite, score_columns, weights_file
 
 Plane = NDArray[np.float64]
 
@@ -186,24 +186,7 @@ class Brisque(FrameModel):
 
     name: ClassVar[str] = "brisque"
     version = "19526fb799c4-1"
-    columns: ClassVar[pa.Schema] = pa.schema(
-        [
-            column(
-                "quality_brisque",
-                pa.float32(),
-                "technical quality by BRISQUE, the median of the frames: about 0 is good, 100 bad; "
-                "null if all are flat",
-            )
-        ]
-    )
-
-    def __init__(self, weights: Path) -> None:
-        """Remembers where the regression is.
-
-        Args:
-            weights: the folder of the model files.
-        """
-        self._weights = weights
+    columns: ClassVar[pa.Schema] = score_columns("quality_brisque")
 
     def setup(self) -> None:
         """Reads the regression."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, ClassVar
 
 import cv2
@@ -14,9 +13,9 @@ from curation.media.rendering import Picture
 from curation.models.model import (
     FrameModel,
     check_finite,
-    column,
     onnx_session,
     per_clip,
+    score_columns,
     weights_file,
 )
 
@@ -41,23 +40,7 @@ class NsfwClassifier(FrameModel):
     version = "fb29e60f4b22-1"
     """Start of the weights' SHA-256, and a number for the code of this module."""
 
-    columns: ClassVar[pa.Schema] = pa.schema(
-        [
-            column(
-                "nsfw",
-                pa.float32(),
-                "Open-NSFW: probability of nudity, highest of the stored frames, 0 to 1",
-            )
-        ]
-    )
-
-    def __init__(self, weights: Path) -> None:
-        """Remembers where the weights are.
-
-        Args:
-            weights: the folder of the model files.
-        """
-        self._weights = weights
+    columns: ClassVar[pa.Schema] = score_columns("nsfw")
 
     def setup(self) -> None:
         """Loads the network."""

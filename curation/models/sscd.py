@@ -13,9 +13,9 @@ from curation.media.rendering import Picture
 from curation.models.model import (
     FrameModel,
     check_finite,
-    column,
     onnx_session,
     per_clip,
+    score_columns,
     weights_file,
 )
 
@@ -37,16 +37,7 @@ class CopyDetector(FrameModel):
     """One embedding per frame; the cosine of two says whether one frame is a copy of the other."""
 
     name: ClassVar[str] = "sscd"
-    columns: ClassVar[pa.Schema] = pa.schema(
-        [
-            column(
-                "copy_embedding",
-                # Delta has no half floats; values rounded to them compress as well as they would.
-                pa.list_(pa.list_(pa.float32())),
-                "SSCD embedding of each stored frame, 512 numbers of length 1, to half precision",
-            )
-        ]
-    )
+    columns: ClassVar[pa.Schema] = score_columns("copy_embedding")
 
     def __init__(self, weights: Path, variant: Variant = "distilled") -> None:
         """Remembers where the weights are.
@@ -55,9 +46,9 @@ class CopyDetector(FrameModel):
             weights: the folder of the model files.
             variant: which network.
         """
+        super().__init__(weights)
         self.version = VERSIONS[variant]
         self._variant = variant
-        self._weights = weights
 
     def setup(self) -> None:
         """Loads the network."""

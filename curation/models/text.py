@@ -16,7 +16,6 @@ Cost on one thread: 50 ms a frame of 640x360 without text, and 15 ms a line.
 
 from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any, ClassVar
 
 import cv2
@@ -28,8 +27,8 @@ from curation.media.rendering import Picture
 from curation.models.model import (
     FrameModel,
     check_finite,
-    column,
     onnx_session,
+    score_columns,
     weights_file,
 )
 from curation.models.text_boxes import LINE_PX, Box, detection_size, line_picture, text_boxes
@@ -54,33 +53,7 @@ class TextReader(FrameModel):
 
     name: ClassVar[str] = "pp-ocr"
     version = "090f04abcd9d-6f327246b503-1"
-    columns: ClassVar[pa.Schema] = pa.schema(
-        [
-            column(
-                "text_share",
-                pa.float32(),
-                "share of the picture that lines of text cover, in the frame that has most, 0 to 1",
-            ),
-            column(
-                "text_score",
-                pa.float32(),
-                "detection times recognition score of the surest line of text of any frame, 0 to 1",
-            ),
-            column(
-                "text",
-                pa.string(),
-                "what is written, a line each, first what is there longest; empty if none is read",
-            ),
-        ]
-    )
-
-    def __init__(self, weights: Path) -> None:
-        """Remembers where the weights are.
-
-        Args:
-            weights: the folder of the model files.
-        """
-        self._weights = weights
+    columns: ClassVar[pa.Schema] = score_columns("text_share", "text_score", "text")
 
     def setup(self) -> None:
         """Loads both networks."""

@@ -15,7 +15,7 @@ from curation.clips import ClipsSettings, ClipsStage
 from curation.funnel import funnel
 from curation.media.rendering import Picture
 from curation.media.sandbox import Limits
-from curation.models.model import FrameModel, check_finite, column
+from curation.models.model import FrameModel, check_finite, score_columns
 from curation.models.quality import Brisque
 from curation.models.safety import NsfwClassifier
 from curation.models.sscd import CopyDetector
@@ -38,9 +38,10 @@ class Redness(FrameModel):
 
     name: ClassVar[str] = "redness"
     version: str = "1"
-    columns: ClassVar[pa.Schema] = pa.schema([column("nsfw", pa.float32(), "mean red")])
+    columns: ClassVar[pa.Schema] = score_columns("nsfw")
 
     def __init__(self, refuses_above: float = np.inf) -> None:
+        super().__init__(Path())
         self.refuses_above = refuses_above
 
     def setup(self) -> None:
