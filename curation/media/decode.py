@@ -10,7 +10,6 @@ decoder gives up on.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from types import TracebackType
 from typing import Self
 
@@ -69,8 +68,9 @@ class VideoReader:
         self._stream_index = stream_index
         self._motion_vectors = motion_vectors
         self.failures = 0
-        self._last: tuple[float | None, int, Fraction | None] = (None, 0, None)
+        self._last: tuple[float | None, int] = (None, 0)
         self._container, self._stream = self._opened()
+        self._tick_s = float(self._stream.time_base or math.nan)
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.frame_s = 1.0 / float(rate or UNKNOWN_FPS)
 
@@ -88,8 +88,8 @@ class VideoReader:
     @property
     def end_s(self) -> float:
         """When the last frame so far stops being shown, seconds from the first frame."""
-        last_s, duration, base = self._last
-        declared_s = float(duration * base) if duration and base else self.frame_s
+        last_s, duration = self._last
+        declared_s = duration * self._tick_s if duration else self.frame_s
         return 0.0 if last_s is None else last_s + declared_s
 
     def frames(self, start_s: float = 0.0) -> Iterator[Frame]:
@@ -103,7 +103,7 @@ class VideoReader:
         first = next(self._decoded(), None)
         if first is None:
             return
-        origin_s = _Clock().shown_at(first)
+        origin_s = _Clock(self._tick_s).shown_at(first)
         self._seek(origin_s + start_s)
         sought = self._timed(self._decoded(), origin_s)
         head = next(sought, None)
@@ -161,7 +161,7 @@ class VideoReader:
             self.failures += 1
 
     def _timed(self, frames: Iterator[av.VideoFrame], origin_s: float | None) -> Iterator[Frame]:
-        index, last_s, clock = 0, -math.inf, _Clock()
+        index, last_s, clock = 0, -math.inf, _Clock(self._tick_s)
         for frame in frames:
             if frame.is_corrupt:
                 self.failures += 1
@@ -176,7 +176,7 @@ class VideoReader:
                 continue
             last_s = time_s
             # Not the frame itself, which would keep the decoder from using its buffer again.
-            self._last = (time_s, frame.duration, frame.time_base)
+            self._last = (time_s, frame.duration)
             yield Frame(index, time_s, frame)
             index += 1
 
@@ -188,14 +188,14 @@ class _Clock:
     what is made up for B-frames runs backwards.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tick_s: float) -> None:
+        """Takes the unit of the timestamps: a frame's own makes a new fraction at every look."""
+        self._tick_s = tick_s
         self._last_pts = self._last_dts = -math.inf
         self._faulty_pts = self._faulty_dts = 0
 
     def shown_at(self, frame: av.VideoFrame) -> float:
         """Seconds, NaN where the frame has no time at all."""
-        if frame.time_base is None:
-            return math.nan
         if frame.dts is not None:
             self._faulty_dts += frame.dts <= self._last_dts
             self._last_dts = frame.dts
@@ -204,7 +204,7 @@ class _Clock:
             self._last_pts = frame.pts
         use_pts = frame.dts is None or self._faulty_pts <= self._faulty_dts
         stamp = frame.pts if use_pts and frame.pts is not None else frame.dts
-        return math.nan if stamp is None else stamp * float(frame.time_base)
+        return math.nan if stamp is None else stamp * self._tick_s
 
 
 def motion_vectors(picture: av.VideoFrame) -> npt.NDArray[np.void] | None:

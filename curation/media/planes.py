@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 import numpy.typing as npt
+from av.video.plane import VideoPlane
 from cv2.typing import MatLike
 
 Plane = npt.NDArray[np.uint8]
@@ -32,7 +33,7 @@ def luma(picture: av.VideoFrame) -> Plane:
         # Planar, packed, RGB, alpha, 4:2:2 …: one conversion makes them all the common case.
         picture = picture.reformat(format="gray", interpolation="POINT", threads=1)
         bits = 8
-    return _eight_bit(plane_of(picture, 0, bits), bits)
+    return _eight_bit(plane_of(picture.planes[0], bits), bits)
 
 
 def small_pictures(picture: av.VideoFrame) -> tuple[Plane, Plane]:
@@ -50,20 +51,19 @@ def small_pictures(picture: av.VideoFrame) -> tuple[Plane, Plane]:
         bgr = np.asarray(small.to_ndarray(), np.uint8)
         grey = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
         return np.asarray(cv2.resize(bgr, half, interpolation=cv2.INTER_AREA), np.uint8), grey
-    luma = _eight_bit(_reduced(plane_of(picture, 0, bits), width, height), bits)
+    planes = [plane_of(plane, bits) for plane in picture.planes]
+    luma = _eight_bit(_reduced(planes[0], width, height), bits)
     buffer = np.empty((half[1] * 3 // 2, half[0]), np.uint8)
     buffer[: half[1]] = cv2.resize(luma, half, interpolation=cv2.INTER_AREA)
     chroma = buffer[half[1] :].reshape(2, half[1] // 2, half[0] // 2)
-    for index in (1, 2):
+    for index, plane in enumerate(planes[1:]):
         # Colour is smooth: it needs no averaging.
-        plane = cv2.resize(plane_of(picture, index, bits), (half[0] // 2, half[1] // 2))
-        chroma[index - 1] = _eight_bit(plane, bits)
+        chroma[index] = _eight_bit(cv2.resize(plane, (half[0] // 2, half[1] // 2)), bits)
     return np.asarray(cv2.cvtColor(buffer, cv2.COLOR_YUV2BGR_I420), np.uint8), luma
 
 
-def plane_of(picture: av.VideoFrame, index: int, bits: int = 8) -> MatLike:
-    """One stored plane, `[rows, columns]`: a view that is valid as long as `picture`."""
-    plane = picture.planes[index]
+def plane_of(plane: VideoPlane, bits: int = 8) -> MatLike:
+    """One stored plane, `[rows, columns]`: a view that is valid as long as its picture."""
     kind = np.dtype(np.uint8 if bits == 8 else np.uint16)
     samples: npt.NDArray[np.integer] = np.frombuffer(memoryview(plane), kind)
     return samples.reshape(plane.height, -1)[:, : plane.width]

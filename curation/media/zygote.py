@@ -105,6 +105,9 @@ def _import(function: str) -> Callable[..., bytes]:
         loaded = sys.modules[module]
     else:
         loaded = importlib.import_module(module)
+        if arrow := sys.modules.get("pyarrow"):
+            # Its first conversion imports pandas, a third of a second: here, not in every child.
+            arrow.array([0])
         # Objects that live on are kept out of the collector, whose marks would unshare their pages.
         gc.collect()
         gc.freeze()
