@@ -8,17 +8,11 @@ where the greatest cosine of all pairs would be 1. Frames need no common clock, 
 cut or sampled at other times still matches, where a frame-by-frame comparison would not.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-NORM_ERROR = 1e-3
-"""How far from 1 the length of a row may be: float16 rounding moves it by half of this at most."""
-
-CHECKED_ROWS = 1 << 14
 COMPARED_PAIRS = 1 << 14
-"""Rows and pairs of frames that are looked at together, to bound memory (32 MB of float32 each)."""
+"""Pairs of frames that are compared together, to bound memory (32 MB of float32)."""
 
 Array = NDArray[np.int64]
 
@@ -91,47 +85,3 @@ def _mean_of_best(cosine: NDArray[np.float32], widths: Array, frames: Array) -> 
 def _count_up(lengths: Array) -> Array:
     """0, 1, … of each run of these lengths."""
     return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-
-
-def check_frames(
-    ids: Sequence[str], embeddings: NDArray[np.floating], clip_of: NDArray[np.integer]
-) -> None:
-    """Raises unless these are embeddings of frames of clips with these ids.
-
-    Args:
-        ids: the clips.
-        embeddings: should be [F, D], rows of unit length, float16 or float32.
-        clip_of: should be [F], for each row the position in `ids` of its clip.
-
-    Raises:
-        ValueError: shapes that do not fit, clips without frames, ids that are not unique, or rows
-            that are no numbers or not of unit length; the message names the first few clips.
-    """
-    if embeddings.ndim != 2 or embeddings.dtype not in (np.float16, np.float32):
-        shape, kind = embeddings.shape, embeddings.dtype
-        raise ValueError(f"embeddings are float16 or float32 [F, D], not {kind} {list(shape)}")
-    if clip_of.shape != embeddings.shape[:1] or not np.issubdtype(clip_of.dtype, np.integer):
-        raise ValueError(f"clip_of is one integer per row, {len(embeddings)}, not {clip_of.shape}")
-    if len(clip_of) and not (clip_of.min() >= 0 and clip_of.max() < len(ids)):
-        raise ValueError(f"clip_of has positions outside 0 to {len(ids) - 1}")
-    if len(set(ids)) != len(ids):
-        raise ValueError("clip ids are not unique")
-    empty = np.flatnonzero(np.bincount(clip_of, minlength=len(ids)) == 0)
-    if len(empty):
-        raise ValueError(f"clips without a frame embedding: {_some(ids, empty)}")
-    for start in range(0, len(embeddings), CHECKED_ROWS):
-        part = embeddings[start : start + CHECKED_ROWS].astype(np.float32)
-        norm = np.sqrt(np.einsum("ij,ij->i", part, part))
-        for wrong, what in (
-            (~np.isfinite(norm), "not finite"),
-            (np.abs(norm - 1) > NORM_ERROR, "not of unit length"),
-        ):
-            if wrong.any():
-                clips = np.unique(clip_of[start + np.flatnonzero(wrong)])
-                raise ValueError(f"frame embeddings that are {what}, of: {_some(ids, clips)}")
-
-
-def _some(ids: Sequence[str], positions: Array) -> str:
-    """The first few of these ids, in words."""
-    more = len(positions) - 5
-    return ", ".join(ids[i] for i in positions[:5]) + (f" and {more} more" if more > 0 else "")

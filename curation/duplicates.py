@@ -15,196 +15,85 @@ may miss pairs (see `curation/frame_index.py`), and then growing may find a pair
 scratch misses, or the other way round; pairs that it finds are compared exactly all the same.
 """
 
-import sys
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from curation.clip_frames import Array, ClipFrames, check_frames
+from curation.clip_frames import ClipFrames
+from curation.embedded_clips import NONE, EmbeddedClips, check_clips, chosen, joined
 from curation.frame_index import Device
-from curation.neighbours import BLOCK_CLIPS, ClipIndex
+from curation.neighbours import Nearness
 from curation.settings import Settings
+from curation.stars import Decision, Stars
 
 
 class DuplicateSettings(Settings):
-    """When two clips show the same."""
+    """When two clips show the same, and how such pairs are looked for."""
 
-    threshold: float = Field(default=0.9, gt=0, lt=1)
-    """Clips this alike or more are duplicates: the mean cosine of their best matching frames.
+    threshold: float = Field(default=0.6, gt=0, lt=1)
+    """Clips of different videos this alike or more are duplicates: the mean cosine of their best
+    matching frames. Movie Gen takes 0.99, which few re-encoded copies reach."""
 
-    Movie Gen takes 0.99, which few re-encoded copies reach. Of 30 real videos, clips of different
-    ones stay below 0.3; of the pairs of different clips of one video 15 % reach 0.9, 27 % 0.85.
-    """
+    same_video_threshold: float = Field(default=0.95, gt=0, lt=1)
+    """The same for two clips of one video. Other moments of one shot look alike without being
+    copies, and what is repeated within one file was encoded in one go, so it can be stricter."""
+
+    against: list[str] = Field(default_factory=list)
+    """Earlier workspaces, and Parquet files with columns `clip_id` and `copy_embedding` (and
+    `video_id` and `models`, if known): a clip near one of these is dropped for it."""
+
     exact_below: int = Field(default=50_000, ge=1)
     """Frames from which the search is approximate: exact, the time grows with their square."""
 
-
-class Decision(NamedTuple):
-    """What became of one clip."""
-
-    duplicate_of: str | None
-    """The clip kept in its place, the best one near it; null if it is kept itself."""
-    cosine: float | None
-    """How alike the two are; null if it is kept."""
-
-
-KEEP = Decision(None, None)
-KEPT = -1
-"""In place of the position of a better clip."""
-
-
-class Blocklist(NamedTuple):
-    """Clips decided elsewhere: a clip near one is its duplicate. Never compared with each other."""
-
-    ids: Sequence[str]
-    embeddings: NDArray[np.floating]
-    clip_of: NDArray[np.integer]
+    device: Device = "auto"
+    """Where faiss searches; `auto` is a GPU if the installed faiss finds one."""
 
 
 def find_duplicates(
-    ids: Sequence[str],
-    embeddings: NDArray[np.floating],
-    clip_of: NDArray[np.integer],
+    clips: EmbeddedClips,
     quality: NDArray[np.floating],
     settings: DuplicateSettings,
     *,
-    known: Blocklist | None = None,
+    known: EmbeddedClips = NONE,
     decided: Mapping[str, Decision] | None = None,
     threads: int = 1,
-    device: Device = "cpu",
 ) -> list[Decision]:
-    """The decision on every clip, in the order of `ids`.
+    """The decision on every clip, in their order.
 
     Args:
-        ids: the clips.
-        embeddings: [F, D], frame embeddings of unit length, float16 or float32.
-        clip_of: [F], for each row the position in `ids` of its clip.
+        clips: what to decide on.
         quality: [N], what is kept is the clip with the highest; ties by the smaller id.
-        settings: when two clips are duplicates.
-        known: clips of earlier workspaces or a block list; they come before every clip.
+        settings: when two clips are duplicates; `against` is for the caller to read (`known`).
+        known: clips of earlier workspaces or block lists. They come before every clip, and are not
+            compared with each other. A clip with the id of a known one is a duplicate of that id.
         decided: decisions of an earlier run with the same settings, known clips, embeddings and
             qualities. Clips not in it are new; those whose kept clip is gone are decided again.
         threads: that faiss may use, from now on and in all of the process.
-        device: where faiss searches.
 
     Raises:
-        ValueError: what `check_frames` raises, of the known clips too; qualities that are no
-            numbers; known embeddings of another length; a clip both known and to be decided.
+        ValueError: what `check_clips` raises, of the known clips too; qualities that are no
+            numbers; known embeddings of another length or model; no GPU where one is asked for.
     """
-    check_frames(ids, embeddings, clip_of)
-    if np.shape(quality) != (len(ids),) or not np.isfinite(quality).all():
-        raise ValueError(f"quality is one finite number per clip, {len(ids)}")
-    if not ids:
-        return []
-    known = known or Blocklist([], embeddings[:0], np.empty(0, np.int64))
-    _check_known(known, ids, embeddings)
-    order = np.lexsort((np.array(ids), -np.asarray(quality, np.float64)))
-    rank = np.empty(len(ids), np.int64)
-    rank[order] = np.arange(len(known.ids), len(known.ids) + len(ids))
-    ranked = [*known.ids, *(ids[i] for i in order)]
-    clips = np.concatenate([known.clip_of, rank[clip_of]])
-    rows = np.concatenate([known.embeddings, embeddings]) if known.ids else embeddings
-    frames = ClipFrames(rows, clips, len(ranked))
-    search = _Search(frames, len(known.ids), settings, threads, device)
-    search.recall(ranked, decided or {})
-    search.stars(*search.reached())
-    return [search.decision(ranked, int(place)) for place in rank]
-
-
-def _check_known(known: Blocklist, ids: Sequence[str], embeddings: NDArray[np.floating]) -> None:
-    """Raises ValueError unless the known clips can be compared with these."""
-    check_frames(known.ids, known.embeddings, known.clip_of)
-    if not set(known.ids).isdisjoint(ids):
-        raise ValueError("a clip is both known and to be decided")
-    if known.embeddings.shape[1] != embeddings.shape[1]:
-        sizes = f"{known.embeddings.shape[1]} numbers, those of the clips {embeddings.shape[1]}"
-        raise ValueError(f"the known embeddings have {sizes}")
-
-
-class _Search:
-    """The decisions on clips numbered by rank, the best first; known clips before all others."""
-
-    def __init__(
-        self,
-        frames: ClipFrames,
-        known: int,
-        settings: DuplicateSettings,
-        threads: int,
-        device: Device,
-    ) -> None:
-        self._frames, self._known, self._settings = frames, known, settings
-        self._threads, self._device = threads, device
-        self._best = np.full(frames.count, KEPT)
-        self._cosine = np.ones(frames.count, np.float32)
-        self._fresh = np.arange(frames.count) >= known
-
-    def recall(self, ids: Sequence[str], decided: Mapping[str, Decision]) -> None:
-        """Takes over what was decided, where the clip that was kept is still there."""
-        place = {name: position for position, name in enumerate(ids)} if decided else {}
-        for position in range(self._known, len(ids)):
-            old = decided.get(ids[position])
-            if old is None or (old.duplicate_of is not None and old.duplicate_of not in place):
-                continue
-            self._fresh[position] = False
-            if old.duplicate_of is not None and old.cosine is not None:
-                self._best[position] = place[old.duplicate_of]
-                self._cosine[position] = old.cosine
-
-    def reached(self) -> tuple[Array, Array]:
-        """The known clips that matter, and the clips to decide again.
-
-        Those are the new, what can be reached from them, and the kept clips near these, which stay.
-        """
-        redone, near = self._fresh.copy(), np.zeros(self._frames.count, bool)
-        index = self._index(np.flatnonzero(~self._fresh))
-        index.add(np.flatnonzero(~self._fresh))
-        frontier = np.flatnonzero(self._fresh)
-        while len(frontier):
-            before = redone.copy()
-            for one, other, _ in index.near(frontier):
-                near[other] = True
-                redone[other[other > one]] = True
-            frontier = np.flatnonzero(redone & ~before)
-        matter = np.flatnonzero(redone | (near & (self._best == KEPT)))
-        return matter[matter < self._known], matter[matter >= self._known]
-
-    def stars(self, known: Array, clips: Array) -> None:
-        """Decides `clips`, in rank order, among themselves and the `known` ones."""
-        self._best[clips] = KEPT
-        index = self._index(np.union1d(known, clips))
-        index.add(known)
-        for start in range(0, len(clips), BLOCK_CLIPS):
-            block = clips[start : start + BLOCK_CLIPS]
-            self._join(index, block)  # all in the index are better than all in the block
-            left = block[self._best[block] == KEPT]
-            among = self._index(left, exact=True)
-            among.add(left)
-            self._join(among, left)
-            index.add(left[self._best[left] == KEPT])
-
-    def decision(self, ids: Sequence[str], position: int) -> Decision:
-        """What became of the clip at this position."""
-        best = self._best[position]
-        return KEEP if best == KEPT else Decision(ids[best], float(self._cosine[position]))
-
-    def _join(self, index: ClipIndex, clips: Array) -> None:
-        """Makes each clip near a better kept one in the index its duplicate."""
-        for one, other, cosine in index.near(clips):
-            better = np.flatnonzero(other < one)
-            # In rank order: whether a clip is kept is settled before a worse one asks.
-            for pair in better[np.lexsort((other[better], one[better]))]:
-                if self._best[one[pair]] == KEPT == self._best[other[pair]]:
-                    self._best[one[pair]], self._cosine[one[pair]] = other[pair], cosine[pair]
-
-    def _index(self, clips: Array, exact: bool = False) -> ClipIndex:
-        return ClipIndex(
-            self._frames,
-            clips,
-            self._settings.threshold,
-            exact_below=sys.maxsize if exact else self._settings.exact_below,
-            threads=self._threads,
-            device="cpu" if exact else self._device,
+    for one in (clips, known):
+        check_clips(one)
+    if np.shape(quality) != (len(clips.ids),) or not np.isfinite(quality).all():
+        raise ValueError(f"quality is one finite number per clip, {len(clips.ids)}")
+    twins = set(known.ids)
+    found = [Decision(name, 1.0) for name in clips.ids]
+    left = [place for place, name in enumerate(clips.ids) if name not in twins]
+    if left:
+        # Best first, as numbers: known clips, then the clips to decide.
+        order = np.lexsort((np.array(clips.ids)[left], -np.asarray(quality, np.float64)[left]))
+        ranked = [left[place] for place in order]
+        every = joined([known, chosen(clips, ranked)])
+        frames = ClipFrames(every.embeddings, every.clip_of, len(every.ids))
+        nearness = Nearness.of(every.videos, settings.threshold, settings.same_video_threshold)
+        stars = Stars(
+            frames, nearness, len(known.ids), settings.exact_below, threads, settings.device
         )
+        decisions = stars.decisions(every.ids, decided or {})
+        for place, decision in zip(ranked, decisions, strict=True):
+            found[place] = decision
+    return found

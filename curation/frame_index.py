@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from curation.clip_frames import Array
 
-Device = Literal["cpu", "gpu"]
+Device = Literal["auto", "cpu", "gpu"]
 
 PROBES = 16
 """Cells that a row is compared with. Measured in `benchmarks/speed/duplicates`."""
@@ -54,7 +54,7 @@ class FrameIndex:
         rows: how many rows will be added at most; decides between exact and approximate.
         exact_below: rows from which the search is approximate.
         threads: that faiss may use.
-        device: where to search; `gpu` needs faiss-gpu.
+        device: where to search; `gpu` needs faiss-gpu, `auto` takes what there is.
 
     Raises:
         ValueError: a GPU is asked for and faiss has none.
@@ -89,9 +89,10 @@ class FrameIndex:
             self._index.cp.spherical = True
             self._index.train(np.asarray(sample, np.float32))
         self._gpu: Any = None
-        if device == "gpu":
-            if not faiss.get_num_gpus():
-                raise ValueError("no GPU for faiss: install faiss-gpu, or ask for the device cpu")
+        has_gpu = faiss.get_num_gpus() > 0
+        if device == "gpu" and not has_gpu:
+            raise ValueError("faiss finds no GPU: put faiss-gpu in the place of faiss-cpu")
+        if device != "cpu" and has_gpu:
             self._gpu = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, self._index)
 
     def __len__(self) -> int:

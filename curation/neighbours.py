@@ -1,6 +1,6 @@
 """Clips near other clips: their frames looked up by faiss, the clips so found compared exactly."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,15 +13,48 @@ BLOCK_CLIPS = 256
 """Clips whose frames are handed to faiss together."""
 
 SLACK = 0.15
-"""How far below the threshold frames are looked up.
+"""How far below the lower threshold frames are looked up.
 
 A mean can reach the threshold while single frames stay below it. Looking lower finds more of those
 frames: then a pair of clips that have but a title card in common is seen to be none.
 """
 
 
+class Nearness(NamedTuple):
+    """From which similarity on two clips are near each other."""
+
+    video_of: Array
+    """[N], the video of each clip as a number."""
+
+    threshold: float
+    """For clips of different videos."""
+
+    same_video_threshold: float
+    """For clips of one video."""
+
+    @classmethod
+    def of(
+        cls, videos: Sequence[str | None], threshold: float, same_video_threshold: float
+    ) -> "Nearness":
+        """The same by the names of videos; an unknown one, None, is the video of no other clip."""
+        numbers: dict[str | int, int] = {}
+        keys = (position if name is None else name for position, name in enumerate(videos))
+        video_of = [numbers.setdefault(key, len(numbers)) for key in keys]
+        return cls(np.array(video_of, np.int64), threshold, same_video_threshold)
+
+    @property
+    def lowest(self) -> float:
+        """The least similarity with which any two clips can be near each other."""
+        return min(self.threshold, self.same_video_threshold)
+
+    def of_pairs(self, one: Array, other: Array) -> NDArray[np.float64]:
+        """The threshold for the clips `one[i]` and `other[i]`, for each i."""
+        same = self.video_of[one] == self.video_of[other]
+        return np.where(same, self.same_video_threshold, self.threshold)
+
+
 class NearClips(NamedTuple):
-    """Pairs of clips as alike as the threshold or more, three arrays of one length."""
+    """Pairs of clips that are near each other, three arrays of one length."""
 
     one: Array
     other: Array
@@ -33,8 +66,8 @@ class ClipIndex:
 
     Args:
         frames: of all clips.
+        nearness: of all clips.
         clips: those that may be added; `FrameIndex` learns from a seeded sample of their frames.
-        threshold: from which two clips are near each other.
         exact_below: frames from which the search is approximate.
         threads: that faiss may use.
         device: where faiss searches.
@@ -43,14 +76,14 @@ class ClipIndex:
     def __init__(
         self,
         frames: ClipFrames,
+        nearness: Nearness,
         clips: Array,
-        threshold: float,
         *,
         exact_below: int,
         threads: int,
         device: Device,
     ) -> None:
-        self._frames, self._threshold = frames, threshold
+        self._frames, self._nearness = frames, nearness
         rows, _ = frames.rows(clips)
         self._owners, self._added = np.empty(len(rows), np.int64), 0
         learned = rows[:1]
@@ -82,16 +115,17 @@ class ClipIndex:
         for start in range(0, len(clips), portion):
             one, other = self._candidates(clips[start : start + portion])
             similarity = self._frames.similarity(one, other)
-            near = similarity >= self._threshold
+            near = similarity >= self._nearness.of_pairs(one, other)
             yield NearClips(one[near], other[near], similarity[near])
 
     def _candidates(self, clips: Array) -> tuple[Array, Array]:
-        """Every pair whose similarity may reach the threshold, by what is known from the search.
+        """Every pair whose similarity may reach its threshold, by what is known from the search.
 
         A frame without a hit in the other clip has no match above the radius there, so the mean
         of the best matches has an upper bound.
         """
-        radius = self._threshold - min(SLACK, 1 - self._threshold)
+        lowest = self._nearness.lowest
+        radius = lowest - min(SLACK, 1 - lowest)
         rows, owners = self._frames.rows(clips)
         hits = self._index.near(self._frames.embeddings[rows], radius)
         clip = self._owners[hits.row]
@@ -106,5 +140,5 @@ class ClipIndex:
         pairs, place = np.unique(owners[query[best]] * total + clip[best], return_inverse=True)
         one, other = pairs // total, pairs % total
         bound = radius + np.bincount(place, above, len(pairs)) / self._frames.frames_in(one)
-        possible = bound >= self._threshold - 2 * STORED_ERROR
+        possible = bound >= self._nearness.of_pairs(one, other) - 2 * STORED_ERROR
         return one[possible], other[possible]

@@ -7,17 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.clip_frames import ClipFrames
-from curation.duplicates import (
-    KEEP,
-    Blocklist,
-    Decision,
-    DuplicateSettings,
-    find_duplicates,
-)
+from curation.duplicates import DuplicateSettings, find_duplicates
+from curation.embedded_clips import NONE, EmbeddedClips, chosen, joined
 from curation.frame_index import FrameIndex
+from curation.stars import KEEP, Decision
 
-EXACT = DuplicateSettings(threshold=0.9)
-Clips = tuple[list[str], np.ndarray, np.ndarray, np.ndarray]
+EXACT = DuplicateSettings(threshold=0.8, same_video_threshold=0.95)
+Clips = tuple[EmbeddedClips, np.ndarray]
+"""Clips and their qualities."""
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -25,14 +22,26 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 
 def made(seed: int, num: int, scenes: int, noise: float, size: int = 16) -> Clips:
-    """Clips of one to four frames, each the noisy picture of a scene; qualities often tie."""
+    """Clips of one to four frames, each the noisy picture of a scene; qualities often tie.
+
+    A quarter is of no known video, the others are of so few that many scenes are in one video.
+    """
     random = np.random.default_rng(seed)
     frames = random.integers(1, 5, num)
     clip_of = np.repeat(np.arange(num), frames)
     scene = random.normal(size=(scenes, size))[random.integers(0, scenes, num)]
     rows = unit(scene[clip_of] + noise * random.normal(size=(len(clip_of), size)))
     ids = [f"clip-{name:03}" for name in random.permutation(num)]
-    return ids, rows, clip_of, random.integers(0, 4, num).astype(np.float32)
+    names = [None, "film", "trailer", "news"]
+    videos = [names[video] for video in random.integers(0, 4, num)]
+    return EmbeddedClips(ids, videos, rows, clip_of), random.integers(0, 4, num).astype(np.float32)
+
+
+def unrelated(ids: list[str], rows: np.ndarray, clip_of: np.ndarray | None = None) -> EmbeddedClips:
+    """Clips of no known video, of one frame each if not said otherwise."""
+    return EmbeddedClips(
+        ids, [None] * len(ids), rows, np.arange(len(ids)) if clip_of is None else clip_of
+    )
 
 
 def alike(one: np.ndarray, other: np.ndarray) -> float:
@@ -40,44 +49,44 @@ def alike(one: np.ndarray, other: np.ndarray) -> float:
     return float(min(cosine.max(axis=1).mean(), cosine.max(axis=0).mean()))
 
 
-def brute_force(
-    clips: Clips, threshold: float, known: Blocklist | None = None
-) -> dict[str, tuple[str | None, float | None]]:
+def brute_force(clips: Clips, known: EmbeddedClips = NONE) -> dict[str, Decision]:
     """The decisions by comparing every clip with every better one that is kept."""
-    ids, rows, clip_of, quality = clips
-    kept: list[tuple[str, np.ndarray]] = []
-    if known is not None:
-        kept = [(n, known.embeddings[known.clip_of == i]) for i, n in enumerate(known.ids)]
-    result: dict[str, tuple[str | None, float | None]] = {}
+    (ids, videos, rows, clip_of, _), quality = clips
+    kept = [
+        (name, video, known.embeddings[known.clip_of == place])
+        for place, (name, video) in enumerate(zip(known.ids, known.videos, strict=True))
+    ]
+    result: dict[str, Decision] = {}
     for clip in sorted(range(len(ids)), key=lambda clip: (-quality[clip], ids[clip])):
-        own = rows[clip_of == clip]
-        near = [(name, alike(own, other)) for name, other in kept]
-        near = [pair for pair in near if pair[1] >= threshold]
-        result[ids[clip]] = near[0] if near else (None, None)
+        own, near = rows[clip_of == clip], []
+        for name, video, other in kept:
+            same = video is not None and video == videos[clip]
+            found = alike(own, other)
+            if found >= (EXACT.same_video_threshold if same else EXACT.threshold):
+                near.append(Decision(name, found))
+        result[ids[clip]] = near[0] if near else KEEP
         if not near:
-            kept.append((ids[clip], own))
+            kept.append((ids[clip], videos[clip], own))
     return result
 
 
-def check(clips: Clips, found: list[Decision], expected: dict[str, tuple]) -> None:
-    assert [one.duplicate_of for one in found] == [expected[name][0] for name in clips[0]]
-    for one, name in zip(found, clips[0], strict=True):
-        assert one.cosine == pytest.approx(expected[name][1], abs=1e-5)
+def check(clips: Clips, found: list[Decision], expected: dict[str, Decision]) -> None:
+    ids = clips[0].ids
+    assert [one.duplicate_of for one in found] == [expected[name].duplicate_of for name in ids]
+    for one, name in zip(found, ids, strict=True):
+        assert one.cosine == pytest.approx(expected[name].cosine, abs=1e-5)
 
 
-def subset(clips: Clips, chosen: np.ndarray) -> Clips:
+def subset(clips: Clips, positions: np.ndarray) -> Clips:
     """The clips at these positions, in this order."""
-    ids, rows, clip_of, quality = clips
-    part = [np.flatnonzero(clip_of == clip) for clip in chosen]
-    place = np.repeat(np.arange(len(chosen)), [len(one) for one in part])
-    return [ids[clip] for clip in chosen], rows[np.concatenate(part)], place, quality[chosen]
+    return chosen(clips[0], positions.tolist()), clips[1][positions]
 
 
 many = given(
     seed=st.integers(0, 2**32 - 1),
     num=st.integers(1, 40),
     scenes=st.integers(1, 12),
-    noise=st.sampled_from([0.1, 0.3, 0.4]),
+    noise=st.sampled_from([0.1, 0.3, 0.5]),
 )
 
 
@@ -85,7 +94,7 @@ many = given(
 @settings(max_examples=60, deadline=None)
 def test_decisions_are_those_of_brute_force(seed: int, num: int, scenes: int, noise: float) -> None:
     clips = made(seed, num, scenes, noise)
-    check(clips, find_duplicates(*clips, EXACT), brute_force(clips, 0.9))
+    check(clips, find_duplicates(*clips, EXACT), brute_force(clips))
 
 
 @many
@@ -95,8 +104,8 @@ def test_the_order_of_the_input_changes_nothing(
 ) -> None:
     clips = made(seed, num, scenes, noise)
     mixed = subset(clips, np.random.default_rng(seed).permutation(num))
-    found = dict(zip(clips[0], find_duplicates(*clips, EXACT), strict=True))
-    assert find_duplicates(*mixed, EXACT) == [found[name] for name in mixed[0]]
+    found = dict(zip(clips[0].ids, find_duplicates(*clips, EXACT), strict=True))
+    assert find_duplicates(*mixed, EXACT) == [found[name] for name in mixed[0].ids]
 
 
 @many
@@ -107,32 +116,33 @@ def test_growing_gives_what_a_run_from_scratch_gives(
     clips = made(seed, num, scenes, noise)
     random = np.random.default_rng(seed)
     old = subset(clips, np.flatnonzero(np.append(random.random(num - 1) < 0.7, True)))
-    decided = dict(zip(old[0], find_duplicates(*old, EXACT), strict=True))
+    decided = dict(zip(old[0].ids, find_duplicates(*old, EXACT), strict=True))
     assert find_duplicates(*clips, EXACT, decided=decided) == find_duplicates(*clips, EXACT)
     # And back: when clips are gone, what they stood for is decided again.
-    decided = dict(zip(clips[0], find_duplicates(*clips, EXACT), strict=True))
+    decided = dict(zip(clips[0].ids, find_duplicates(*clips, EXACT), strict=True))
     assert find_duplicates(*old, EXACT, decided=decided) == find_duplicates(*old, EXACT)
 
 
 def test_many_clips_are_decided_as_few() -> None:
     """More than are looked up together."""
     clips = made(6, 600, 100, 0.3)
-    expected = brute_force(clips, 0.9)
+    expected = brute_force(clips)
     found = find_duplicates(*clips, EXACT)
     check(clips, found, expected)
     assert 60 < found.count(KEEP) < 540
     old = subset(clips, np.random.default_rng(0).permutation(600)[:400])
-    decided = dict(zip(old[0], find_duplicates(*old, EXACT), strict=True))
+    decided = dict(zip(old[0].ids, find_duplicates(*old, EXACT), strict=True))
     assert find_duplicates(*clips, EXACT, decided=decided) == found
 
 
 def test_growing_takes_over_what_no_new_clip_touches() -> None:
-    ids, rows, clip_of, quality = made(1, 30, 10, 0.1)
+    clips, quality = made(1, 30, 10, 0.1)
+    ids = clips.ids
     claimed = {name: Decision(ids[0], 0.75) if name != ids[0] else KEEP for name in ids}
-    far = unit(np.linalg.svd(rows)[2][-1:])
-    assert np.abs(far @ rows.T).max() < 0.9
-    grown = ([*ids, "new"], np.concatenate([rows, far]), np.append(clip_of, 30))
-    found = find_duplicates(*grown, np.append(quality, 9), EXACT, decided=claimed)
+    far = unit(np.linalg.svd(clips.embeddings)[2][-1:])
+    assert np.abs(far @ clips.embeddings.T).max() < 0.8
+    grown = joined([clips, unrelated(["new"], far)])
+    found = find_duplicates(grown, np.append(quality, 9), EXACT, decided=claimed)
     assert found == [*(claimed[name] for name in ids), KEEP]
 
 
@@ -142,18 +152,53 @@ def test_known_clips_come_before_all_and_are_left_alone(
     seed: int, num: int, scenes: int, noise: float
 ) -> None:
     clips = made(seed, num + 2, scenes, noise)
-    before = subset(clips, np.arange(2))
-    known = Blocklist(["known-0", "known-1"], before[1], before[2])
+    known = subset(clips, np.arange(2))[0]._replace(ids=["known-0", "known-1"])
     rest = subset(clips, np.arange(2, num + 2))
-    check(rest, find_duplicates(*rest, EXACT, known=known), brute_force(rest, 0.9, known))
+    check(rest, find_duplicates(*rest, EXACT, known=known), brute_force(rest, known))
+
+
+def test_a_known_clip_of_the_same_id_is_the_same_clip() -> None:
+    rows = np.eye(4, dtype=np.float32)
+    clips = unrelated(["a", "b", "c"], rows[:3])
+    known = unrelated(["b", "z"], rows[[0, 3]])
+    found = find_duplicates(clips, np.zeros(3), EXACT, known=known)
+    assert found == [Decision("b", pytest.approx(1)), Decision("b", 1.0), KEEP]
+    assert find_duplicates(clips, np.zeros(3), EXACT, known=clips) == [
+        Decision(name, 1.0) for name in clips.ids
+    ]
+
+
+@pytest.mark.parametrize(
+    ("videos", "cosine", "kept"),
+    [
+        (["film", "film"], 0.94, True),
+        (["film", "film"], 0.96, False),
+        (["film", "trailer"], 0.94, False),
+        (["film", "trailer"], 0.79, True),
+        (["film", None], 0.94, False),
+        ([None, None], 0.94, False),
+    ],
+)
+def test_clips_of_one_video_must_be_more_alike(
+    videos: list[str | None], cosine: float, kept: bool
+) -> None:
+    rows = np.array([[1, 0], [cosine, (1 - cosine**2) ** 0.5]], np.float32)
+    for known in (False, True):
+        clips = EmbeddedClips(["a", "b"], videos, rows, np.arange(2))
+        if known:
+            earlier = chosen(clips, [0])
+            found = find_duplicates(chosen(clips, [1]), np.zeros(1), EXACT, known=earlier)
+        else:
+            found = find_duplicates(clips, np.array([1, 0]), EXACT)
+        assert (found[-1] == KEEP) is kept
 
 
 @pytest.mark.parametrize("best", [0, 1, 2])
 def test_a_chain_is_not_one_heap(best: int) -> None:
     """A is near B and B near C, but A is not near C."""
-    angle = np.radians([0, 20, 40])
+    angle = np.radians([0, 25, 50])
     rows = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
-    found = find_duplicates(["a", "b", "c"], rows, np.arange(3), np.arange(3) == best, EXACT)
+    found = find_duplicates(unrelated(["a", "b", "c"], rows), np.arange(3) == best, EXACT)
     names = [one.duplicate_of for one in found]
     assert names == {0: [None, "a", None], 1: ["b", None, "b"], 2: [None, "c", None]}[best]
 
@@ -163,22 +208,25 @@ def test_a_title_card_in_common_makes_no_duplicates() -> None:
     clip_of = np.repeat([0, 1], 4)
     pair = ClipFrames(frames, clip_of, 2).similarity(np.array([0]), np.array([1]))
     assert pair == pytest.approx(0.25)
-    assert find_duplicates(["a", "b"], frames, clip_of, np.zeros(2), EXACT) == [KEEP, KEEP]
+    clips = unrelated(["a", "b"], frames, clip_of)
+    assert find_duplicates(clips, np.zeros(2), DuplicateSettings()) == [KEEP, KEEP]
 
 
 def test_copies_sampled_at_other_times_are_found() -> None:
     """A slow pan whose copy starts half a frame later: no frame has its own time in the other."""
     angle = np.radians([0, 20, 40, 60, 10, 30, 50, 70])
     rows = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
-    _, copy = find_duplicates(["a", "b"], rows, np.repeat([0, 1], 4), np.array([1, 0]), EXACT)
+    clips = unrelated(["a", "b"], rows, np.repeat([0, 1], 4))
+    _, copy = find_duplicates(clips, np.array([1, 0]), EXACT)
     assert copy.duplicate_of == "a"
     assert copy.cosine == pytest.approx(np.cos(np.radians(10)), abs=1e-6)
 
 
 def test_half_precision_decides_the_same() -> None:
-    clips = made(3, 200, 40, 0.2, 512)
-    half = find_duplicates(clips[0], clips[1].astype(np.float16), *clips[2:], EXACT)
-    full = find_duplicates(*clips, EXACT)
+    clips, quality = made(3, 200, 40, 0.2, 512)
+    stored = clips._replace(embeddings=clips.embeddings.astype(np.float16))
+    half = find_duplicates(stored, quality, EXACT)
+    full = find_duplicates(clips, quality, EXACT)
     assert [one.duplicate_of for one in half] == [one.duplicate_of for one in full]
     assert any(one.duplicate_of for one in half)
 
@@ -186,13 +234,14 @@ def test_half_precision_decides_the_same() -> None:
 def test_the_approximate_search_finds_what_the_exact_one_finds() -> None:
     clips = made(4, 3000, 1500, 0.25, 64)
     exact = find_duplicates(*clips, EXACT)
-    approximate = find_duplicates(*clips, DuplicateSettings(threshold=0.9, exact_below=100))
+    roughly = EXACT.model_copy(update={"exact_below": 100})
+    approximate = find_duplicates(*clips, roughly)
     same = [
         one.duplicate_of == two.duplicate_of for one, two in zip(exact, approximate, strict=True)
     ]
     assert 0.2 < np.mean([one.duplicate_of is None for one in exact]) < 0.8
     assert np.mean(same) > 0.99
-    assert find_duplicates(*clips, DuplicateSettings(threshold=0.9, exact_below=100)) == approximate
+    assert find_duplicates(*clips, roughly) == approximate
 
 
 def test_an_index_of_many_rows_is_approximate_and_one_of_few_is_not() -> None:
@@ -212,19 +261,20 @@ def test_a_heap_of_equal_clips_keeps_one() -> None:
     num = 3000
     rows = np.repeat(unit(np.ones((1, 16))), num * 3, axis=0)
     ids = [f"{name:04}" for name in range(num)]
-    found = find_duplicates(ids, rows, np.repeat(np.arange(num), 3), np.arange(num), EXACT)
+    clips = unrelated(ids, rows, np.repeat(np.arange(num), 3))
+    found = find_duplicates(clips, np.arange(num), EXACT)
     assert {one.duplicate_of for one in found[:-1]} == {"2999"}
     assert found[-1] == KEEP
 
 
 def test_no_clip_and_one_clip() -> None:
-    none = np.zeros((0, 4), np.float32), np.zeros(0, np.int64)
-    one = unit(np.ones((1, 4))), np.zeros(1, np.int64)
-    assert find_duplicates([], *none, np.zeros(0), EXACT) == []
-    assert find_duplicates(["a"], *one, np.zeros(1), EXACT) == [KEEP]
-    known = Blocklist([], np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
-    assert find_duplicates(["a"], *one, np.zeros(1), EXACT, known=known) == [KEEP]
-    assert find_duplicates([], *none, np.zeros(0), EXACT, known=Blocklist(["k"], *one)) == []
+    one = unrelated(["a"], unit(np.ones((1, 4))))
+    other = one._replace(ids=["k"])
+    assert find_duplicates(NONE, np.zeros(0), EXACT) == []
+    assert find_duplicates(NONE, np.zeros(0), EXACT, known=other) == []
+    assert find_duplicates(one, np.zeros(1), EXACT) == [KEEP]
+    [found] = find_duplicates(one, np.zeros(1), EXACT, known=other)
+    assert found.duplicate_of == "k"
 
 
 def changed(row: int, value: float) -> np.ndarray:
@@ -252,22 +302,36 @@ def changed(row: int, value: float) -> np.ndarray:
 def test_what_is_wrong_is_named(
     rows: np.ndarray, clip_of: list[int], quality: list[float], message: str
 ) -> None:
+    clips = unrelated(["a", "b", "c"], rows, np.array(clip_of))
     with pytest.raises(ValueError, match=message):
-        find_duplicates(["a", "b", "c"], rows, np.array(clip_of), np.array(quality), EXACT)
+        find_duplicates(clips, np.array(quality), EXACT)
 
 
 def test_known_clips_must_fit() -> None:
-    rows = changed(0, 1)
-    place = np.arange(3)
+    clips = unrelated(["a", "b", "c"], changed(0, 1))._replace(model="sscd:1")
     for known, message in (
-        (Blocklist(["k"], np.ones((1, 1), np.float32), np.zeros(1, np.int64)), "have 1 numbers"),
-        (Blocklist(["a"], rows[:1], place[:1]), "both known and"),
-        (Blocklist(["k"], rows[:1] * 2, place[:1]), "not of unit length, of: k$"),
+        (unrelated(["k"], np.ones((1, 1), np.float32)), r"several lengths .* \[1, 4\]"),
+        (unrelated(["k"], changed(0, 1)[:1])._replace(model="sscd:2"), "models .* sscd:1, sscd:2"),
+        (unrelated(["k"], changed(0, 1)[:1] * 2), "not of unit length, of: k$"),
     ):
         with pytest.raises(ValueError, match=message):
-            find_duplicates(["a", "b", "c"], rows, place, np.zeros(3), EXACT, known=known)
+            find_duplicates(clips, np.zeros(3), EXACT, known=known)
+
+
+def test_ids_and_videos_are_one_per_clip() -> None:
+    clips = unrelated(["a", "b", "a"], changed(0, 1))
     with pytest.raises(ValueError, match="not unique"):
-        find_duplicates(["a", "b", "a"], rows, place, np.zeros(3), EXACT)
+        find_duplicates(clips, np.zeros(3), EXACT)
+    with pytest.raises(ValueError, match="one per clip, 3, not 2"):
+        find_duplicates(clips._replace(videos=["film", None]), np.zeros(3), EXACT)
+
+
+@pytest.mark.skipif(faiss.get_num_gpus() > 0, reason="there is a GPU that faiss can use")
+def test_a_gpu_that_is_not_there_is_missed_only_if_asked_for() -> None:
+    clips = unrelated(["a"], unit(np.ones((1, 4))))
+    with pytest.raises(ValueError, match="faiss finds no GPU"):
+        find_duplicates(clips, np.zeros(1), DuplicateSettings(device="gpu"))
+    assert find_duplicates(clips, np.zeros(1), DuplicateSettings(device="auto")) == [KEEP]
 
 
 @pytest.mark.gpu
@@ -275,5 +339,8 @@ def test_known_clips_must_fit() -> None:
 def test_a_gpu_finds_the_same() -> None:
     clips = made(5, 500, 100, 0.2, 64)
     for exact_below in (100, 100_000):
-        choice = DuplicateSettings(exact_below=exact_below)
-        assert find_duplicates(*clips, choice, device="gpu") == find_duplicates(*clips, choice)
+        on = {
+            device: DuplicateSettings(exact_below=exact_below, device=device)
+            for device in ("cpu", "gpu")
+        }
+        assert find_duplicates(*clips, on["gpu"]) == find_duplicates(*clips, on["cpu"])
