@@ -16,10 +16,20 @@ def _field(name: str, kind: pa.DataType, doc: str) -> pa.Field:
 
 
 STATE = [
-    _field("status", pa.string(), "`ok`, `rejected` (see `reason`) or `failed` (see `reason` and `error`)"),
-    _field("reason", pa.string(), "the rule that rejected the row, or the class of its failure; null when `ok`"),
+    _field(
+        "status",
+        pa.string(),
+        "`ok`, `rejected` (see `reason`) or `failed` (see `reason` and `error`)",
+    ),
+    _field(
+        "reason",
+        pa.string(),
+        "the rule that rejected the row, or the class of its failure; null when `ok`",
+    ),
     _field("error", pa.string(), "what went wrong, in words, for a `failed` row"),
-    _field("cpu_s", pa.float32(), "CPU-seconds that the row took, its confined child process included"),
+    _field(
+        "cpu_s", pa.float32(), "CPU-seconds that the row took, its confined child process included"
+    ),
 ]
 """The columns that end every row a stage returns."""
 
@@ -52,17 +62,27 @@ PROBE = [
     _field("height", pa.int32(), "display height in px, rotation and sample aspect applied"),
     _field("coded_width", pa.int32(), "stored width in px"),
     _field("coded_height", pa.int32(), "stored height in px"),
-    _field("rotation_deg", pa.int16(), "clockwise turn that the container asks for: 0, 90, 180 or 270"),
+    _field(
+        "rotation_deg", pa.int16(), "clockwise turn that the container asks for: 0, 90, 180 or 270"
+    ),
     _field("sample_aspect", pa.float64(), "width of a stored pixel over its height"),
     _field("fps", pa.float64(), "mean frames per second; null for an image"),
-    _field("num_frames", pa.int64(), "frames as declared or estimated by the container; 1 for an image"),
+    _field(
+        "num_frames", pa.int64(), "frames as declared or estimated by the container; 1 for an image"
+    ),
     _field("duration_s", pa.float64(), "seconds; 0 for an image"),
-    _field("bit_rate", pa.int64(), "bits per second of the video, audio left out where the container tells"),
+    _field(
+        "bit_rate",
+        pa.int64(),
+        "bits per second of the video, audio left out where the container tells",
+    ),
     _field("pix_fmt", pa.string(), "stored pixel format, such as `yuv420p10le`"),
     _field("interlaced", pa.bool_(), "the first frames are flagged as interlaced"),
     _field("hdr", pa.bool_(), "PQ or HLG transfer"),
     _field("has_audio", pa.bool_(), "at least one audio stream"),
-    _field("num_video_streams", pa.int16(), "video streams that are no cover art; the largest is taken"),
+    _field(
+        "num_video_streams", pa.int16(), "video streams that are no cover art; the largest is taken"
+    ),
     _field("stream_index", pa.int16(), "index of the video stream that is taken"),
     _field("is_image", pa.bool_(), "a still image, treated as a video of one frame"),
 ]
@@ -91,12 +111,18 @@ VIDEOS = pa.schema(
     [
         _field("video_id", pa.string(), "first 16 hex digits of the content's SHA-256"),
         _field("sha256", pa.string(), "SHA-256 of the content"),
-        _field("uris", pa.list_(pa.string()), "every path or URI at which the content was seen, sorted"),
+        _field(
+            "uris", pa.list_(pa.string()), "every path or URI at which the content was seen, sorted"
+        ),
         _field("size_bytes", pa.int64(), "size in bytes"),
         *PROBE,
         _field("min_side_px", pa.int32(), "the smaller of `width` and `height`"),
         _field("aspect", pa.float64(), "`width` / `height`"),
-        _field("bits_per_pixel", pa.float64(), "bits per pixel per frame: `bit_rate` / (`fps` x pixels)"),
+        _field(
+            "bits_per_pixel",
+            pa.float64(),
+            "bits per pixel per frame: `bit_rate` / (`fps` x pixels)",
+        ),
         *CARRIED,
         *STATE,
     ]
@@ -105,38 +131,82 @@ VIDEOS = pa.schema(
 
 CAMERA_STEP = pa.struct(
     [
-        _field("time_s", pa.float32(), "middle of the pair of frames, seconds from the clip's start"),
+        _field(
+            "time_s", pa.float32(), "middle of the pair of frames, seconds from the clip's start"
+        ),
         _field("pan", pa.float32(), "camera to the right, frame widths per second"),
         _field("tilt", pa.float32(), "camera upwards, frame heights per second"),
         _field("zoom", pa.float32(), "natural log of the scale change per second, positive is in"),
         _field("roll", pa.float32(), "camera clockwise, degrees per second"),
-        _field("residual", pa.float32(), "median distance of the vectors from the fit, frame heights per second"),
+        _field(
+            "residual",
+            pa.float32(),
+            "median distance of the vectors from the fit, frame heights per second",
+        ),
         _field("inliers", pa.float32(), "share of the vectors that agree with the fit"),
     ]
 )
 
 MEASURES = [
-    _field("motion_vmaf", pa.float32(), "mean VMAF motion feature over the sampled pairs of neighbouring frames"),
-    _field("motion_vector_px", pa.float32(), "mean length of the motion vectors, px per frame, at stored size"),
-    _field("motion_coverage", pa.float32(), "share of the picture whose vector is 1/4 px or longer"),
-    _field("motion_vector_source", pa.string(), "`codec`, or `estimated` where the codec exports none"),
+    _field(
+        "motion_vmaf",
+        pa.float32(),
+        "mean VMAF motion feature over the sampled pairs of neighbouring frames",
+    ),
+    _field(
+        "motion_vector_px",
+        pa.float32(),
+        "mean length of the motion vectors, px per frame, at stored size",
+    ),
+    _field(
+        "motion_coverage", pa.float32(), "share of the picture whose vector is 1/4 px or longer"
+    ),
+    _field(
+        "motion_vector_source", pa.string(), "`codec`, or `estimated` where the codec exports none"
+    ),
     _field("camera_pan", pa.float32(), "median of the camera path's `pan`"),
     _field("camera_tilt", pa.float32(), "median of the camera path's `tilt`"),
     _field("camera_zoom", pa.float32(), "median of the camera path's `zoom`"),
     _field("camera_roll", pa.float32(), "median of the camera path's `roll`"),
-    _field("camera_residual", pa.float32(), "median of the camera path's `residual`: motion that is not the camera's"),
-    _field("camera_shake", pa.float32(), "RMS of the path's departure from its own smooth version, frame heights"),
-    _field("shots_per_s", pa.float32(), "cuts that the shake-sensitive detector sees around the clip, per second"),
+    _field(
+        "camera_residual",
+        pa.float32(),
+        "median of the camera path's `residual`: motion that is not the camera's",
+    ),
+    _field(
+        "camera_shake",
+        pa.float32(),
+        "RMS of the path's departure from its own smooth version, frame heights",
+    ),
+    _field(
+        "shots_per_s",
+        pa.float32(),
+        "cuts that the shake-sensitive detector sees around the clip, per second",
+    ),
     _field("frozen_share", pa.float32(), "share of frames in runs of 0.5 s or more without change"),
-    _field("repeated_share", pa.float32(), "share of frames that repeat the one before, frozen runs left out"),
-    _field("slideshow_share", pa.float32(), "share of time that is a still, or a still moved by pan and zoom alone"),
-    _field("sharpness", pa.float32(), "0 (no detail left) to 1 (pixel-sharp), see `signals/picture.py`"),
+    _field(
+        "repeated_share",
+        pa.float32(),
+        "share of frames that repeat the one before, frozen runs left out",
+    ),
+    _field(
+        "slideshow_share",
+        pa.float32(),
+        "share of time that is a still, or a still moved by pan and zoom alone",
+    ),
+    _field(
+        "sharpness", pa.float32(), "0 (no detail left) to 1 (pixel-sharp), see `signals/picture.py`"
+    ),
     _field("luma_mean", pa.float32(), "mean luma, 0 to 1"),
     _field("dark_share", pa.float32(), "share of pixels below 5 % of the luma range"),
     _field("bright_share", pa.float32(), "share of pixels above 95 % of the luma range"),
     _field("contrast", pa.float32(), "standard deviation of luma, 0 to 0.5"),
     _field("colourfulness", pa.float32(), "Hasler and Suesstrunk 2003, 0 (grey) to about 110"),
-    _field("border_share", pa.float32(), "share of the picture outside `content_*`: black or coloured bars"),
+    _field(
+        "border_share",
+        pa.float32(),
+        "share of the picture outside `content_*`: black or coloured bars",
+    ),
     _field("content_x", pa.int32(), "left edge of the picture inside the borders, display px"),
     _field("content_y", pa.int32(), "top edge of the picture inside the borders, display px"),
     _field("content_width", pa.int32(), "width of the picture inside the borders, display px"),
@@ -159,7 +229,11 @@ CLIP = pa.struct(
         _field("clip_id", pa.string(), "`video_id`-`start_frame`-`num_frames`"),
         _field("start_frame", pa.int64(), "index of the first frame in presentation order"),
         _field("num_frames", pa.int32(), "frames of the source that the clip spans"),
-        _field("start_s", pa.float64(), "presentation time of the first frame, seconds from the first frame of the video"),
+        _field(
+            "start_s",
+            pa.float64(),
+            "presentation time of the first frame, seconds from the first frame of the video",
+        ),
         _field("end_s", pa.float64(), "presentation time at which the last frame ends"),
         _field("duration_s", pa.float64(), "`end_s` - `start_s`; 0 for an image"),
         _field("shot_start_s", pa.float64(), "start of the shot that holds the clip"),
@@ -173,7 +247,9 @@ CLIP = pa.struct(
 
 FRAME = pa.struct(
     [
-        _field("time_s", pa.float64(), "presentation time, seconds from the first frame of the video"),
+        _field(
+            "time_s", pa.float64(), "presentation time, seconds from the first frame of the video"
+        ),
         _field("jpeg", pa.binary(), "the frame as JPEG, upright and with square pixels"),
     ]
 )
@@ -182,10 +258,21 @@ CLIPS = pa.schema(
     [
         _field("video_id", pa.string(), "the video"),
         _field("clips", pa.list_(CLIP), "the clips of the video, in time order; possibly none"),
-        _field("frames", pa.list_(pa.list_(FRAME)), "the sampled frames of each clip, in the order of `clips`"),
+        _field(
+            "frames",
+            pa.list_(pa.list_(FRAME)),
+            "the sampled frames of each clip, in the order of `clips`",
+        ),
         _field(
             "cuts",
-            pa.list_(pa.struct([_field("time_s", pa.float64(), "time"), _field("kind", pa.string(), "`cut` or `fade`")])),
+            pa.list_(
+                pa.struct(
+                    [
+                        _field("time_s", pa.float64(), "time"),
+                        _field("kind", pa.string(), "`cut` or `fade`"),
+                    ]
+                )
+            ),
             "every shot boundary found: the time at which the next shot starts",
         ),
         _field("decoded_frames", pa.int64(), "frames decoded"),
@@ -201,13 +288,19 @@ SCORES = pa.schema(
     [
         _field("clip_id", pa.string(), "the clip"),
         _field("video_id", pa.string(), "its video"),
-        _field("models", pa.list_(pa.string()), "`name:version` of every model that looked at the clip"),
+        _field(
+            "models", pa.list_(pa.string()), "`name:version` of every model that looked at the clip"
+        ),
         _field(
             "copy_embedding",
             pa.list_(pa.list_(pa.float32())),
             "SSCD embedding of each stored frame, 512 numbers of length 1, to half precision",
         ),
-        _field("nsfw", pa.float32(), "Open-NSFW: probability of nudity, highest of the stored frames, 0 to 1"),
+        _field(
+            "nsfw",
+            pa.float32(),
+            "Open-NSFW: probability of nudity, highest of the stored frames, 0 to 1",
+        ),
         _field(
             "text_share",
             pa.float32(),
@@ -218,7 +311,11 @@ SCORES = pa.schema(
             pa.float32(),
             "detection times recognition score of the surest line of text of any frame, 0 to 1",
         ),
-        _field("text", pa.string(), "what is written, a line each, first what is there longest; empty if none is read"),
+        _field(
+            "text",
+            pa.string(),
+            "what is written, a line each, first what is there longest; empty if none is read",
+        ),
         _field(
             "quality_brisque",
             pa.float32(),
@@ -236,8 +333,16 @@ SELECTION = pa.schema(
         _field("clip_id", pa.string(), "the clip"),
         _field("video_id", pa.string(), "its video"),
         _field("status", pa.string(), "`ok` (kept) or `rejected`"),
-        _field("reason", pa.string(), "the first rule that rejected it; `<rule>:unscored` where its measure is missing"),
-        _field("audit", pa.bool_(), "rejected, but in the seeded share that later stages process all the same"),
+        _field(
+            "reason",
+            pa.string(),
+            "the first rule that rejected it; `<rule>:unscored` where its measure is missing",
+        ),
+        _field(
+            "audit",
+            pa.bool_(),
+            "rejected, but in the seeded share that later stages process all the same",
+        ),
         _field("duplicate_of", pa.string(), "the clip that was kept in its place"),
         _field("concept_id", pa.int32(), "concept cluster"),
         _field("weight", pa.float32(), "sampling weight for training"),
@@ -254,11 +359,19 @@ SHARD = pa.schema(
         _field("subset", pa.string(), "the subset of the recipe"),
         _field("video", pa.binary(), "the encoded clip: MP4 with H.264, or JPEG for an image"),
         _field("video_sha256", pa.string(), "SHA-256 of `video`"),
-        _field("bucket", pa.string(), "`<aspect>-<num_frames>`, such as `16:9-128`: all its samples have one shape"),
+        _field(
+            "bucket",
+            pa.string(),
+            "`<aspect>-<num_frames>`, such as `16:9-128`: all its samples have one shape",
+        ),
         _field("num_frames", pa.int32(), "frames in `video`, fixed by the bucket"),
         _field("width", pa.int32(), "px, fixed by the bucket"),
         _field("height", pa.int32(), "px, fixed by the bucket"),
-        _field("fps", pa.float32(), "frames per second of `video`: `num_frames` / its seconds of source"),
+        _field(
+            "fps",
+            pa.float32(),
+            "frames per second of `video`: `num_frames` / its seconds of source",
+        ),
         _field("fps_token", pa.string(), "`FPS-N`, for the prompt; null for an image"),
         _field("start_s", pa.float64(), "start of the taken range in the source"),
         _field("end_s", pa.float64(), "end of the taken range in the source"),
@@ -300,7 +413,9 @@ def content_sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def failed_row(schema: pa.Schema, key: dict[str, str], reason: str, error: str, cpu_s: float = 0.0) -> pa.Table:
+def failed_row(
+    schema: pa.Schema, key: dict[str, str], reason: str, error: str, cpu_s: float = 0.0
+) -> pa.Table:
     """One row of `schema` that knows its key, its class of failure and its error, and nothing else."""
     assert reason in FAILURES, reason
     row = {**key, "status": FAILED, "reason": reason, "error": error[:2000], "cpu_s": cpu_s}
