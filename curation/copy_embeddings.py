@@ -62,12 +62,12 @@ def _embedded(batch: pa.RecordBatch) -> EmbeddedClips:
     ids = batch["clip_id"].to_pylist()
     frames = pc.list_value_length(batch["copy_embedding"]).to_numpy()
     rows = batch["copy_embedding"].flatten()
-    lengths = pc.list_value_length(rows).unique().to_pylist()
-    if len(lengths) > 1:
-        raise ValueError(f"embeddings of several lengths cannot be compared: {lengths}")
     numbers = rows.flatten()
     if rows.null_count or numbers.null_count:
         raise ValueError("an embedding, or a number of one, is null")
+    lengths = pc.list_value_length(rows).unique().to_pylist()
+    if len(lengths) > 1:
+        raise ValueError(f"embeddings of several lengths cannot be compared: {lengths}")
     half = numbers.to_numpy().astype(np.float16).reshape(len(rows), -1 if len(numbers) else 0)
     videos = (
         batch["video_id"].to_pylist() if "video_id" in batch.schema.names else [None] * len(ids)
