@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import av
@@ -32,6 +32,7 @@ def software() -> Iterator[Check]:
     """Python, the packages that matter, each FFmpeg that is loaded or called, the codecs."""
     yield Check("Python", "good", f"{sys.version.split()[0]} at {sys.executable}")
     yield from _packages()
+    yield faiss_check(set(importlib.metadata.packages_distributions().get("faiss", [])))
     yield from _ffmpeg()
     yield from _codecs()
 
@@ -49,6 +50,23 @@ def _packages() -> Iterator[Check]:
             yield Check(name, "bad", version, remedy)
         else:
             yield Check(name, "good", version)
+
+
+def faiss_check(packages: Collection[str]) -> Check:
+    """Which faiss is loaded, and how many GPUs it sees.
+
+    Args:
+        packages: the installed packages that hold a module `faiss`; each would overwrite the other.
+    """
+    names = " and ".join(sorted(packages))
+    if len(packages) != 1:
+        remedy = "uninstall all of them, then install one: faiss-cpu, or faiss-gpu on NVIDIA GPUs"
+        return Check("faiss", "bad", names or "not installed", remedy)
+    try:
+        import faiss
+    except ImportError as error:
+        return Check("faiss", "bad", f"{names} cannot be loaded: {error}", "install faiss-cpu")
+    return Check("faiss", "good", f"{faiss.__version__} ({names}), {faiss.get_num_gpus()} GPUs")
 
 
 def _ffmpeg() -> Iterator[Check]:

@@ -20,7 +20,14 @@ def test_this_machine_can_run_moviola_and_every_line_has_a_finding(tmp_path: Pat
     found = doctor.checks(str(tmp_path / "work"))
     assert doctor.exit_code(found) == 0, doctor.as_text(found)
     names = set(by_name(found))
-    assert {"Python", "ray", "FFmpeg in PyAV", "FFmpeg in OpenCV", "ffmpeg command"} <= names
+    assert {
+        "Python",
+        "ray",
+        "faiss",
+        "FFmpeg in PyAV",
+        "FFmpeg in OpenCV",
+        "ffmpeg command",
+    } <= names
     assert {"decoders", "H.264 encoder", "GPU", "scratch disk", "workspace disk"} <= names
     assert {"Ray address", "confinement", "storage"} <= names
     for check in found:
@@ -75,6 +82,14 @@ def test_an_old_package_and_a_missing_one_are_bad(monkeypatch: pytest.MonkeyPatc
     assert found["ray"].status == "bad" and "older than 99.0" in str(found["ray"].remedy)
     assert found["no-such-package"].found == "not installed"
     assert "torch" not in found or found["torch"].status == "good", "torch is no requirement"
+
+
+def test_there_is_one_faiss_and_no_other_overwrites_it() -> None:
+    found = doctor_software.faiss_check({"faiss-cpu"})
+    assert found.status == "good" and " (faiss-cpu), " in found.found
+    both = doctor_software.faiss_check({"faiss-gpu", "faiss-cpu"})
+    assert (both.status, both.found) == ("bad", "faiss-cpu and faiss-gpu")
+    assert doctor_software.faiss_check(set()).found == "not installed"
 
 
 def test_a_named_ffmpeg_is_the_one_that_is_looked_at(
