@@ -11,11 +11,12 @@ import numpy as np
 
 from benchmarks.accuracy.cuts import found_by_moviola
 from benchmarks.accuracy.rendering import Picture, encode
+from curation.analysis import FrameSettings
 from curation.media.decode import VideoReader
 from curation.media.rendering import render
 
-LONG_SIDE_PX, JPEG_QUALITY, NUM_FRAMES = 640, 90, 4
-"""As the clips stage stores frames."""
+STORED = FrameSettings()
+"""How the clips stage stores frames."""
 
 MIN_S, MAX_S = 2.0, 8.0
 GUARD_S = 0.1
@@ -70,7 +71,7 @@ def _read(path: Path, start_s: float, end_s: float) -> RealShot:
                 break
             if frame.time_s - start_s >= len(frames) / TAKEN_FPS:
                 sides = (frame.picture.width, frame.picture.height)
-                width, height = (round(s * LONG_SIDE_PX / max(sides) / 2) * 2 for s in sides)
+                width, height = (round(s * STORED.long_side_px / max(sides) / 2) * 2 for s in sides)
                 frames.append(render(frame.picture, width, height)[..., ::-1].copy())
     return RealShot(path.name, start_s, frames)
 
@@ -137,7 +138,7 @@ ALTERATIONS = (*PER_FRAME, "speed 1.25x")
 
 
 def copies(shot: RealShot, scratch: Path) -> dict[str, Frames]:
-    """The stored frames of each altered copy, RGB: encoded, with other frames than the original."""
+    """Each altered copy, decoded: a file of its own, with other frames than the original has."""
     made = {}
     for name in ALTERATIONS:
         frames = shot.clip
@@ -146,23 +147,30 @@ def copies(shot: RealShot, scratch: Path) -> dict[str, Frames]:
         else:
             frames = [shot.frames[int(i)] for i in np.arange(0, len(shot.frames), SPEED)]
         frames = frames[round(TRIMMED * len(frames)) :]
-        crf = "36" if name == "re-encode" else "28"
-        path = encode(frames, scratch / "copy.mp4", options={"crf": crf, "preset": "veryfast"})
-        made[name] = stored(_decoded(path))
+        made[name] = _reencoded(frames, "36" if name == "re-encode" else "28", scratch)
     return made
 
 
-def _decoded(path: Path) -> Frames:
+def repeated(shot: RealShot, scratch: Path) -> tuple[Frames, Frames]:
+    """The clip as it comes twice in one file, with a second of black in between."""
+    number = len(shot.clip)
+    black = [np.zeros_like(shot.clip[0])] * round(TAKEN_FPS)
+    frames = _reencoded([*shot.clip, *black, *shot.clip], "28", scratch)
+    return frames[:number], frames[-number:]
+
+
+def _reencoded(frames: Frames, crf: str, scratch: Path) -> Frames:
+    path = encode(frames, scratch / "copy.mp4", options={"crf": crf, "preset": "veryfast"})
     with av.open(str(path)) as container:
         return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
 
 
-def stored(frames: Frames) -> Frames:
-    """RGB of the frames at `NUM_FRAMES` even places, after the JPEG in which they are kept."""
-    places = (np.arange(NUM_FRAMES) + 0.5) / NUM_FRAMES * len(frames)
+def stored(frames: Frames, count: int) -> Frames:
+    """RGB of the frames at `count` even places, after the JPEG in which they are kept."""
+    places = (np.arange(count) + 0.5) / count * len(frames)
     kept = []
     for place in places.astype(int):
-        quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+        quality = [cv2.IMWRITE_JPEG_QUALITY, STORED.quality]
         picture = cv2.imdecode(cv2.imencode(".jpg", frames[place], quality)[1], cv2.IMREAD_COLOR)
         assert picture is not None
         kept.append(np.asarray(picture[..., ::-1], np.uint8))

@@ -170,7 +170,7 @@ def false_alarms(reader: TextReader, frames: Sequence[Picture]) -> dict[str, flo
 
 def film_frames(seconds: Sequence[int]) -> list[Picture]:
     """Frames of the demo film."""
-    film = fetch("demo", cache_folder() / "footage")[0]
+    film = fetch("demo", cache_folder() / "demo")[0]
     return list(_frames(film, seconds))
 
 

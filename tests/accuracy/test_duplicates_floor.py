@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy.copies import ALTERATIONS, RealShot
-from benchmarks.accuracy.duplicates import Compared, compare, figures_at
+from benchmarks.accuracy.duplicates import (
+    Compared,
+    compare,
+    figures_at,
+    same_video_figures_at,
+)
 from benchmarks.accuracy.rendering import FPS, CameraPath, rendered, steady, texture
+from curation.duplicates import DuplicateSettings
 from curation.models.sscd import CopyDetector
 
 
@@ -29,11 +35,17 @@ def compared(model_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> C
 
 
 def test_what_changes_little_is_found_and_nothing_else(compared: Compared) -> None:
-    figures = figures_at(compared, 0.7)
+    figures = figures_at(compared, DuplicateSettings().threshold)
     # Large letters over plain noise are most of what there is to see: footage has more.
     lost = {name for name in ALTERATIONS if figures[f"{name}_recall"] < 1}
     assert lost <= {"text"}
     assert figures["precision"] == 1
+
+
+def test_what_comes_twice_in_one_video_is_found_and_nothing_else(compared: Compared) -> None:
+    figures = same_video_figures_at(compared, DuplicateSettings().same_video_threshold)
+    assert figures["repeat_recall"] == 1
+    assert figures["same_video_precision"] == 1
 
 
 def test_a_copy_is_nearest_to_its_own_original_whatever_was_done_to_it(compared: Compared) -> None:
@@ -54,7 +66,8 @@ def test_figures_are_those_of_counting_by_hand() -> None:
     found = np.array([[0.9, 0.2, 0.8], [0.1, 0.6, 0.3], [0.8, 0.7, 0.7]], np.float32)
     repeats = np.array([[0, 0, 1], [0, 0, 0], [1, 0, 0]], bool)
     neighbours = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0]], bool)
-    figures = figures_at(Compared({"crop": found}, repeats, neighbours), 0.65)
+    compared = Compared({"crop": found}, found, found[0], repeats, neighbours, ~repeats)
+    figures = figures_at(compared, 0.65)
     assert figures == pytest.approx(
         {
             "crop_recall": 2 / 3,
