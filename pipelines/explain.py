@@ -7,7 +7,7 @@ import duckdb
 import pyarrow.compute as pc
 
 from curation import tables
-from curation.rules import MEASURES, rule_sql
+from curation.rules import MEASURES, SCORE_MEASURES, rule_sql
 from curation.selection import SubsetSettings
 from curation.views import SHARDS
 from pipelines.escaping import printable
@@ -50,6 +50,9 @@ class ClipExplanation:
     place: dict[str, Any]
     """Frames, times and shot."""
     measures: dict[str, Any]
+    scores: dict[str, Any]
+    """What models made of it: their names, and all they said that is no embedding. Empty where no
+    model looked at it."""
     subsets: list[SubsetVerdict]
 
 
@@ -68,6 +71,13 @@ _PLACE = (
     *("start_frame", "num_frames", "start_s", "end_s", "duration_s"),
     *("shot_start_s", "shot_end_s", "cut_before", "cut_after"),
 )
+
+
+_SCORES = [
+    field.name
+    for field in tables.SCORES
+    if field.name not in ("clip_id", "video_id", "cpu_s") and "embedding" not in field.name
+]
 
 
 _SAME_CONTENT = """FROM sources WHERE $name IN (uri, video_id) OR video_id IN (
@@ -114,7 +124,8 @@ def _clip(
         name,
         {key: video[key] for key in ("video_id", "uris", "sha256", "status", "licence", "source")},
         {key: clip[key] for key in _PLACE},
-        {key: clip[key] for key in MEASURES if key not in _PLACE},
+        {key: clip[key] for key in MEASURES if key not in (*_PLACE, *SCORE_MEASURES)},
+        _row(connection, f"SELECT {', '.join(_SCORES)} FROM scores WHERE clip_id = $name", name),  # noqa: S608
         verdicts,
     )
 

@@ -27,12 +27,24 @@ def _clip_lines(clip: ClipExplanation) -> list[str]:
         "",
         "measures",
         *(f"  {name:<22} {_value(value)}" for name, value in clip.measures.items()),
+        "",
+        *_score_lines(clip.scores),
     ]
     for subset in clip.subsets:
         lines += ["", *_subset_lines(subset)]
     if not clip.subsets:
         lines += ["", f"in no selection: its video is {clip.video['status']}"]
     return lines
+
+
+def _score_lines(scores: Mapping[str, Any]) -> list[str]:
+    if not scores:
+        return ["scores: no model looked at it"]
+    if scores["status"] != tables.OK:
+        return [f"scores: {_state(scores)}"]
+    values = {name: scores[name] for name in scores if name not in ("models", "status")}
+    said = [f"  {name:<22} {_value(value)}" for name, value in values.items() if value is not None]
+    return [f"scores by {', '.join(scores['models'])}", *said]
 
 
 def _subset_lines(subset: SubsetVerdict) -> list[str]:
@@ -95,4 +107,8 @@ def _state(row: Mapping[str, Any]) -> str:
 def _value(value: Any) -> str:  # noqa: ANN401 - a cell of any type
     if value is None:
         return "-"
+    if isinstance(value, list):
+        return ", ".join(map(_value, value))
+    if isinstance(value, dict):
+        return " ".join(map(_value, value.values()))
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -12,16 +12,10 @@ from curation.selection import SubsetSettings
 from curation.views import SHARDS
 from pipelines.escaping import markdown
 from pipelines.queries import open_views, subset_settings, table_names
+from pipelines.spreads import measure_spreads
 from pipelines.workspace import Workspace, storage_errors
 
 BAR_WIDTH = 30
-BLOCKS = " ▁▂▃▄▅▆▇█"
-
-SHOWN = (
-    *("fps", "motion_vmaf", "motion_vector_px", "camera_shake", "shots_per_s", "frozen_share"),
-    *("sharpness", "luma_mean", "contrast", "colourfulness"),
-)
-"""The measures whose spread over the samples is shown."""
 
 LICENCES = (
     "cc0-1.0",
@@ -67,7 +61,7 @@ def report(workspace: Workspace) -> str:
             _funnel_section(funnel(connection)),
             *(_subset_section(connection, subset, settings.get(subset)) for subset in subsets),
             _provenance(connection),
-            _versions(workspace, subsets),
+            _versions(workspace, subsets) + _models(connection),
             _columns(),
         ]
     return "\n".join(sections)
@@ -88,7 +82,13 @@ def _header(connection: duckdb.DuckDBPyConnection) -> str:
     licence = named.pop() if len(named) == 1 else "other"
     (num_samples,) = connection.sql("SELECT count(*) FROM shards WHERE status = 'ok'").fetchall()[0]
     lines = ["---", f"license: {licence if licence in LICENCES else 'other'}"]
-    lines += ["task_categories:", "- text-to-video", "tags:", "- video", "- moviola"]
+    found = connection.sql(
+        """SELECT DISTINCT if(fps IS NULL, 'image', 'video') FROM shards WHERE status = 'ok'
+        ORDER BY 1"""
+    ).fetchall()
+    kinds = [kind for (kind,) in found] or ["video"]
+    lines += ["task_categories:", *(f"- text-to-{kind}" for kind in kinds)]
+    lines += ["tags:", *(f"- {kind}" for kind in kinds), "- moviola"]
     lines += ["size_categories:", f"- {_size_category(num_samples)}"]
     lines += ["configs:"] if filled else []
     for (subset,) in filled:
@@ -112,10 +112,10 @@ def _introduction(connection: duckdb.DuckDBPyConnection, subsets: Sequence[str])
         ("subset", "samples", "videos", "h", "MB"),
         [(s, f"{n:,}", f"{v:,}", f"{h:.2f}", f"{mb:,.1f}") for s, n, v, h, mb in rows],
     )
-    return f"""# Video clips for training, curated by Moviola
+    return f"""# Samples for training, curated by Moviola
 
 Single-shot clips, cut frame-exactly from their sources, brought to a few fixed shapes and encoded
-as H.264 in MP4 inside Parquet. Every input is accounted for below.
+as H.264 in MP4 inside Parquet; images likewise, as JPEG. Every input is accounted for below.
 
 {table}
 ```python
@@ -172,35 +172,9 @@ def _subset_section(
     ).fetchall()
     rows = [(bucket, size, f"{num:,}", _bar(share)) for bucket, size, num, share in buckets]
     parts.append(_table(("bucket", "size", "samples", "share"), rows))
-    spreads = [spread for name in SHOWN if (spread := _spread(connection, subset, name))]
+    spreads = measure_spreads(connection, subset)
     parts.append(_table(("measure", "1 %", "25 %", "median", "75 %", "99 %", "spread"), spreads))
     return "\n".join(parts)
-
-
-def _spread(
-    connection: duckdb.DuckDBPyConnection, subset: str, column: str
-) -> tuple[str, ...] | None:
-    """Percentiles of a measure, and its histogram in 16 bins from the 1st to the 99th."""
-    found = f"""SELECT {column}::DOUBLE AS x FROM shards
-        WHERE subset = $subset AND status = 'ok' AND isfinite({column})"""  # noqa: S608 - of `SHOWN`
-    given = {"subset": subset}
-    (marks,) = connection.execute(
-        f"SELECT quantile_cont(x, [0.01, 0.25, 0.5, 0.75, 0.99]) FROM ({found})",  # noqa: S608
-        given,
-    ).fetchall()[0]
-    if marks is None:
-        return None
-    low, high = marks[0], marks[-1]
-    place = f"floor((x - {low!r}) / {max(high - low, 1e-9)!r} * 16)"
-    bins = connection.execute(
-        f"""SELECT greatest(0, least(15, {place}))::INT, count(*)
-        FROM ({found}) GROUP BY ALL""",  # noqa: S608
-        given,
-    ).fetchall()
-    most = max(num for _, num in bins)
-    heights = {place: BLOCKS[-(-num * 8 // most)] for place, num in bins}
-    shape = "".join(heights.get(place, BLOCKS[0]) for place in range(16))
-    return column, *(f"{mark:.3g}" for mark in marks), shape
 
 
 def _provenance(connection: duckdb.DuckDBPyConnection) -> str:
@@ -233,6 +207,15 @@ def _versions(workspace: Workspace, subsets: Sequence[str]) -> str:
         )
     head = ("table", "version", "last run", "recipe", "Moviola")
     return f"## How it was made\n\n{_table(head, rows)}"
+
+
+def _models(connection: duckdb.DuckDBPyConnection) -> str:
+    rows = connection.sql(
+        """SELECT model, count(*) FROM (SELECT unnest(models) AS model FROM scores)
+        GROUP BY ALL ORDER BY model"""
+    ).fetchall()
+    counted = [(model, f"{num:,}") for model, num in rows]
+    return f"\n{_table(('model of the scores', 'clips'), counted)}" if counted else ""
 
 
 def _columns() -> str:

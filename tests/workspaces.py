@@ -3,7 +3,9 @@
 import functools
 import shutil
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation import tables
@@ -17,6 +19,7 @@ from curation.shards import ShardsSettings, ShardsStage, shard_inputs
 from curation.videos import VideoRules, videos_from_sources
 from curation.windows import WindowSettings
 from pipelines.engine import EngineSettings, Run, run_stage
+from pipelines.queries import run_query
 from pipelines.workspace import Workspace
 from tests import media
 
@@ -75,3 +78,12 @@ def small_workspace() -> Workspace:
     shutil.copy(still, folder / "still.mp4")
     (folder / "notes.mp4").write_text("not a video")
     return curate(Workspace(media.folder() / "workspace"), folder)
+
+
+def add_scores(workspace: Workspace, **scores: Any) -> None:
+    """Gives every clip of the workspace these scores, as if a model had made them."""
+    clips = run_query(workspace, "SELECT clip_id, video_id FROM clips ORDER BY clip_id").to_pylist()
+    state = {"status": "ok", "models": ["made:1"]}
+    rows = pa.Table.from_pylist([clip | state | scores for clip in clips], schema=tables.SCORES)
+    with Run(workspace) as run:
+        workspace.table("scores").replace(rows, run.metadata)

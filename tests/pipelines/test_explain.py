@@ -1,14 +1,16 @@
 import dataclasses
 import json
+import shutil
 
 import pyarrow.parquet as pq
 import pytest
 
-from curation.rules import MEASURES
+from curation.rules import MEASURES, SCORE_MEASURES
 from pipelines.explain import ClipExplanation, VideoExplanation, explain
 from pipelines.explain_text import as_lines
 from pipelines.queries import run_query
-from tests.workspaces import small_workspace
+from pipelines.workspace import Workspace
+from tests.workspaces import add_scores, small_workspace
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def still(workspace):
 
 def test_a_clip_is_explained_with_every_measure(kept):
     assert isinstance(kept, ClipExplanation)
-    assert set(kept.measures) | set(kept.place) == set(MEASURES)
+    assert set(kept.measures) | set(kept.place) == set(MEASURES) - set(SCORE_MEASURES)
     assert len(kept.video["uris"]) == 2
     assert (kept.place["start_s"], kept.place["end_s"]) == (6.0, 12.0)
 
@@ -95,6 +97,23 @@ def test_lines_for_people_say_what_is_asked_for(kept, still):
     lines = "\n".join(as_lines(still))
     assert "subset 256p: rejected by motion" in lines
     assert "audit share" in lines
+
+
+def test_a_clip_is_explained_with_what_models_said(workspace, kept, tmp_path):
+    assert kept.scores == {}
+    assert "scores: no model looked at it" in as_lines(kept)
+    shutil.copytree(workspace.uri, tmp_path / "work")
+    scored = Workspace(tmp_path / "work")
+    add_scores(scored, nsfw=0.25, text="EXIT\x1b[2J\n5 km", copy_embedding=[[0.5] * 512])
+    found = explain(scored, kept.clip_id)
+    assert set(found.scores) >= set(SCORE_MEASURES) | {"models", "status", "text"}
+    assert "copy_embedding" not in found.scores
+    lines = [" ".join(line.split()) for line in as_lines(found)]
+    assert {"scores by made:1", "nsfw 0.25", r"text EXIT\x1b[2J\n5 km"} <= set(lines)
+    failed = dataclasses.replace(
+        found, scores={"status": "failed", "reason": "model", "error": "NaN", "models": None}
+    )
+    assert "scores: failed: model: NaN" in as_lines(failed)
 
 
 def test_names_cannot_move_the_cursor(kept):

@@ -9,7 +9,7 @@ from pipelines.queries import open_views
 from pipelines.report import report, write_report
 from pipelines.verify import verify
 from pipelines.workspace import Workspace
-from tests.workspaces import curate, small_workspace
+from tests.workspaces import add_scores, curate, small_workspace
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,17 @@ def test_rules_measures_and_columns_are_told(card):
     assert rf"| motion\_vmaf | {least:.3g} |" in card
     for field in tables.SHARD:
         assert f"| `{field.name}` |" in card
+
+
+def test_the_spread_of_the_scores_and_their_models_are_told(card, tmp_path):
+    assert "model of the scores" not in card
+    shutil.copytree(small_workspace().uri, tmp_path / "work")
+    workspace = Workspace(tmp_path / "work")
+    add_scores(workspace, quality_brisque=21.5)
+    scored = report(workspace)
+    assert r"| quality\_brisque | 21.5 | 21.5 | 21.5 | 21.5 | 21.5 |" in scored
+    assert "| nsfw |" not in scored
+    assert r"| made:1 | 3 |" in scored
 
 
 def test_names_from_outside_stay_text(tmp_path):
