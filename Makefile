@@ -10,13 +10,13 @@ STAMP   := .venv/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format docs bench clean
-.PHONY: curate stage select verify explain report sql doctor
+.PHONY: curate stage select review-export review-import verify explain report sql doctor
 
 need = $(if $($(1)),,$(error $(1)= is missing: make $@ $(1)=$(2)))
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ The project
 setup: $(STAMP) ## Build .venv with pinned packages and fetch the models; quick when both are there
@@ -66,6 +66,12 @@ stage: setup ## One stage: NAME=sources|clips|shards
 
 select: setup ## Decide again from stored measures; nothing is decoded
 	$(MOVIOLA) select '$(RECIPE)' --workspace '$(WORKSPACE)' $(ARGS)
+
+review-export: setup ## Write a contact sheet for people to judge: SUBSET=sft INTO=new-folder
+	$(call need,SUBSET,sft)$(call need,INTO,build/review)$(MOVIOLA) review export '$(WORKSPACE)' '$(SUBSET)' --into '$(INTO)' $(ARGS)
+
+review-import: setup ## Store what they said: FILE=build/review/review.csv ARGS="--reviewer NAME"
+	$(call need,FILE,build/review/review.csv)$(MOVIOLA) review import '$(WORKSPACE)' '$(FILE)' $(ARGS)
 
 verify: setup ## Check that every id is accounted for and every file is whole
 	$(MOVIOLA) verify '$(WORKSPACE)' $(ARGS)

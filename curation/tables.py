@@ -362,6 +362,18 @@ SELECTION = pa.schema(
 )
 """One row per (subset, clip): derived from `clips` and the rules of the recipe by a query."""
 
+REVIEWS = pa.schema(
+    [
+        _field("subset", pa.string(), "the subset that the clip was looked at for"),
+        _field("clip_id", pa.string(), "the clip"),
+        _field("verdict", pa.string(), "`keep` or `drop`"),
+        _field("note", pa.string(), "what the reviewer wrote"),
+        _field("reviewer", pa.string(), "who looked, as the import was told"),
+        _field("reviewed_at", pa.timestamp("us", tz="UTC"), "when the verdict was imported"),
+    ]
+)
+"""One row per (subset, clip) that a person has judged: the last verdict on it."""
+
 SHARD = pa.schema(
     [
         _field("clip_id", pa.string(), "the clip"),
@@ -404,6 +416,7 @@ TABLES: dict[str, pa.Schema] = {
     "clips": CLIPS,
     "scores": SCORES,
     "selection": SELECTION,
+    "reviews": REVIEWS,
     "shards": SHARD,
 }
 

@@ -21,6 +21,7 @@ from curation.inputs import Inputs, read_inputs
 from curation.storage import StorageError as SourceStorageError
 from pipelines import doctor as doctor_checks
 from pipelines import queries, summary
+from pipelines.cli_review import json_option, review, workspace_argument
 from pipelines.curate import STAGES, Curation, passed_over, plans
 from pipelines.escaping import printable
 from pipelines.explain import explain as explain_one
@@ -36,7 +37,6 @@ from pipelines.workspace import StorageError, Workspace
 USAGE, FAILED_ROWS, STORAGE, INTERRUPTED = 2, 3, 4, 130
 
 recipe_argument = click.argument("recipe", metavar="RECIPE")
-workspace_argument = click.argument("workspace", metavar="WORKSPACE")
 workspace_option = click.option(
     "--workspace", required=True, help="Directory, s3://, gs:// or az:// prefix."
 )
@@ -55,13 +55,15 @@ progress_option = click.option(
     type=click.Choice(get_args(Style)),
     help="How to show progress, on standard error.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Answers in JSON.")
 
 
 @click.group()
 @click.version_option(package_name="moviola")
 def app() -> None:
     """Turns raw footage into training shards."""
+
+
+app.add_command(review)
 
 
 @app.command()

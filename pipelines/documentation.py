@@ -142,8 +142,17 @@ def _key_row(key: Key) -> tuple[str, ...]:
     return f"`{key.path[-1]}`", key.type, default, key.doc
 
 
-def _command_sections(group: click.Group) -> Iterator[str]:
+def commands(group: click.Group, above: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command with its name, such as `review export`, in the order of the names."""
     for name, command in sorted(group.commands.items()):
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{above}{name} ")
+        else:
+            yield above + name, command
+
+
+def _command_sections(group: click.Group) -> Iterator[str]:
+    for name, command in commands(group):
         context = click.Context(command, info_name=f"moviola {name}")
         rows = []
         for option in command.params:
@@ -163,7 +172,8 @@ def _command_sections(group: click.Group) -> Iterator[str]:
 def _table_sections() -> Iterator[str]:
     for name, schema in TABLES.items():
         yield f"\n## {'shards/&lt;subset&gt;' if name == 'shards' else name}\n\n"
-        fields = [*schema] if FINGERPRINT.name in schema.names else [*schema, FINGERPRINT]
+        is_whole = FINGERPRINT.name in schema.names or "status" not in schema.names
+        fields = [*schema] if is_whole else [*schema, FINGERPRINT]
         yield _markdown(
             ("column", "type", "meaning"), [row for field in fields for row in _rows(field)]
         )

@@ -113,6 +113,7 @@ def _queries(names: list[str]) -> Iterator[tuple[str, str, str, str]]:
             yield "unfinished", name, "fingerprints in one table", _mixed(f'"{view}"')
     yield "unique", "clips", "in several clips", _twice("clip_id", "clips")
     yield "unique", "selection", "in several rows", _twice("subset || ' ' || clip_id", "selection")
+    yield "unique", "reviews", "in several rows", _twice("subset || ' ' || clip_id", "reviews")
     yield "state", "selection", "status and reason do not fit", _states("clip_id", "selection", "")
     yield from _JOINS
 

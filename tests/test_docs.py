@@ -8,6 +8,7 @@ import click
 import pytest
 
 from pipelines.cli import app
+from pipelines.documentation import commands
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -33,10 +34,10 @@ def test_every_make_target_is_in_the_docs(target: str) -> None:
     assert f"make {target}" in TEXT
 
 
-@pytest.mark.parametrize("command", sorted(app.commands))
-def test_every_command_and_option_is_in_the_docs(command: str) -> None:
-    assert f"moviola {command}" in TEXT
-    for parameter in app.commands[command].params:
+@pytest.mark.parametrize(("name", "command"), list(commands(app)))
+def test_every_command_and_option_is_in_the_docs(name: str, command: click.Command) -> None:
+    assert f"moviola {name}" in TEXT
+    for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert any(f"`{name}" in TEXT or f" {name}" in TEXT for name in parameter.opts), (
                 parameter

@@ -148,6 +148,27 @@ def test_report_writes_the_card(workspace):
     assert "# " in (workspace / "shards" / "README.md").read_text()
 
 
+def test_a_review_goes_out_and_comes_back(workspace, tmp_path):
+    folder = tmp_path / "to review"
+    out = moviola("review", "export", workspace, "any", "--into", folder, "--json")
+    assert out.returncode == 0, out.stderr
+    assert json.loads(out.stdout)["num_clips"] == 1
+    assert (folder / "review.html").exists()
+    path = folder / "review.csv"
+    path.write_text(path.read_text().replace(",any,,", ",any,perhaps,"))
+    refused = moviola("review", "import", workspace, path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "review.csv, line 2: verdict 'perhaps'" in refused.stderr
+    path.write_text(path.read_text().replace(",any,perhaps,", ",any,keep,"))
+    taken = moviola("review", "import", workspace, path, "--reviewer", "Ada", "--json")
+    assert json.loads(taken.stdout) == {"num_keep": 1, "num_drop": 0, "num_empty": 0}
+    assert moviola("verify", workspace).returncode == 0
+    assert (
+        "0 clips to judge"
+        in moviola("review", "export", workspace, "any", "--into", tmp_path / "rest").stdout
+    )
+
+
 def test_zero_inputs_make_a_valid_empty_workspace(recipe, tmp_path):
     (tmp_path / "empty").mkdir()
     place = tmp_path / "w"
@@ -179,6 +200,9 @@ def test_everything_rejected_is_a_valid_workspace(footage, recipe, tmp_path):
         (["stage", "clips", "demo", "--workspace", "/no/workspace"], "no workspace"),
         (["verify", "/no/workspace"], "no workspace"),
         (["sql", "/no/workspace", "select 1"], "no workspace"),
+        (["review", "export", "/no/workspace", "any", "--into", "r"], "no workspace"),
+        (["review", "export", "w", "any"], "--into"),
+        (["review", "import", "w", "/no/file.csv"], "/no/file.csv"),
         (["nonsense"], "nonsense"),
     ],
 )
