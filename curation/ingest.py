@@ -48,7 +48,7 @@ class IngestStage(Stage):
     name: ClassVar[str] = "sources"
     key: ClassVar[str] = "uri"
     tracked: ClassVar[tuple[str, ...]] = ("modified", "licence", "source", "carried")
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     schema: ClassVar[pa.Schema] = SOURCES
 
     def __init__(self, settings: IngestSettings, limits: Limits) -> None:

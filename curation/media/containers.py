@@ -95,7 +95,11 @@ def open_container(path: str) -> InputContainer:
         raise MediaError("too_large", oversize.split(",")[0])
     for stream in container.streams.video:
         if stream.codec_context:
-            stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
+            options = {"max_pixels": str(MAX_FRAME_PIXELS)}
+            if stream.codec_context.name == "mjpeg":
+                # Otherwise the decoder fills the rest of a cut-off JPEG with grey, and says nothing.
+                options["err_detect"] = "explode"
+            stream.codec_context.options = options
     return container
 
 

@@ -159,6 +159,22 @@ def test_a_truncated_or_damaged_file_that_still_has_frames_is_probed():
     assert probed(media.damaged_middle())["num_frames"] == 50
 
 
+@pytest.mark.parametrize("extension", ["jpg", "png"])
+def test_a_picture_that_is_cut_off_is_refused(extension, tmp_path):
+    whole = media.ffmpeg(f"whole.{extension}", *media.source(), "-frames:v", "1").read_bytes()
+    path = tmp_path / f"cut.{extension}"
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    assert refusal(path)[0] == "no_frames"
+
+
+def test_a_jpeg_without_its_end_mark_or_with_more_after_it_is_taken(tmp_path):
+    whole = media.image().read_bytes()
+    path = tmp_path / "odd.jpg"
+    for content in (whole[:-2], whole + b"left behind by a camera"):
+        path.write_bytes(content)
+        assert probed(path)["is_image"]
+
+
 def test_a_header_without_frames_is_refused(tmp_path):
     whole = media.plain().read_bytes()
     start, end = whole.index(b"mdat") + 4, whole.index(b"moov") - 4
