@@ -97,7 +97,7 @@ def open_container(path: str) -> InputContainer:
         if stream.codec_context:
             options = {"max_pixels": str(MAX_FRAME_PIXELS)}
             if stream.codec_context.name == "mjpeg":
-                # Otherwise the decoder fills the rest of a cut-off JPEG with grey, and says nothing.
+                # Otherwise the decoder fills the rest of a cut-off JPEG with grey, silently.
                 options["err_detect"] = "explode"
             stream.codec_context.options = options
     return container
