@@ -17,25 +17,10 @@ import pyarrow as pa
 from pydantic import Field
 
 from curation.settings import Settings
+from curation.tables import CONCEPTS
 
 VERSION = 1
 """Raised when the same embeddings and settings give other concepts."""
-
-CONCEPTS = pa.schema(
-    [
-        pa.field(name, kind, metadata={"doc": doc})
-        for name, kind, doc in (
-            ("concept_id", pa.int32(), "the concept; 0 was the largest when they were found"),
-            ("name", pa.string(), "its nearest label or labels; no two concepts share a name"),
-            ("size", pa.int64(), "clips of the concept before resampling"),
-            ("found_size", pa.int64(), "clips of the concept when the concepts were found"),
-            ("centroid", pa.list_(pa.float32()), "mean direction of its clips, of length 1"),
-            ("x", pa.float32(), "place on the map, -1 to 1, fixed when the concepts were found"),
-            ("y", pa.float32(), "place on the map, -1 to 1, fixed when the concepts were found"),
-        )
-    ]
-)
-"""One row per concept. Key: `concept_id`."""
 
 _BLOCK = 1 << 16
 _NAMING_LABELS = 3
@@ -76,7 +61,7 @@ class Concepts:
     """`[N]`, rows of `table`."""
 
     table: pa.Table
-    """`CONCEPTS`, in the order of `concept_id`."""
+    """`tables.CONCEPTS`, in the order of `concept_id`, with no word on subsets and settings."""
 
 
 def group(
@@ -131,6 +116,8 @@ def group(
         "centroid": list(centroids),
         "x": place[:, 0],
         "y": place[:, 1],
+        "subsets": pa.nulls(len(centroids)),
+        "fingerprint": pa.nulls(len(centroids)),
     }
     return Concepts(ids, pa.table(columns, schema=CONCEPTS))
 

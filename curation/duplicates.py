@@ -18,13 +18,15 @@ scratch misses, or the other way round; pairs that it finds are compared exactly
 from collections.abc import Mapping
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from curation.clip_frames import ClipFrames
 from curation.embedded_clips import NONE, EmbeddedClips, check_clips, chosen, joined
 from curation.frame_index import Device
 from curation.neighbours import Nearness
+from curation.rules import MEASURES
 from curation.settings import Settings
 from curation.stars import Decision, Stars
 
@@ -40,6 +42,10 @@ class DuplicateSettings(Settings):
     """The same for two clips of one video. Other moments of one shot look alike without being
     copies, and what is repeated within one file was encoded in one go, so it can be stricter."""
 
+    prefer: tuple[str, ...] = ("min_side_px", "-quality_brisque", "bits_per_pixel", "duration_s")
+    """Which of them is kept: that with the highest of the first measure, then of the second, and so
+    on; `-` before a name takes the lowest. A missing measure is the worst; last, ids decide."""
+
     against: list[str] = Field(default_factory=list)
     """Earlier workspaces, and Parquet files with columns `clip_id` and `copy_embedding` (and
     `video_id` and `models`, if known): a clip near one of these is dropped for it."""
@@ -49,6 +55,15 @@ class DuplicateSettings(Settings):
 
     device: Device = "auto"
     """Where faiss searches; `auto` is a GPU if the installed faiss finds one."""
+
+    @field_validator("prefer")
+    @classmethod
+    def _can_be_compared(cls, prefer: tuple[str, ...]) -> tuple[str, ...]:
+        for name in prefer:
+            kind = MEASURES.get(name.removeprefix("-"))
+            if kind is None or not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+                raise ValueError(f"{name!r} is no measure that is a number")
+        return prefer
 
 
 def find_duplicates(

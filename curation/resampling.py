@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from pydantic import Field
 
 from curation.concepts import draws
@@ -106,17 +105,6 @@ def resample(
         (shares * len(clip_ids) / sizes)[cell_of],
         _dealt(clip_ids, cell_of, sizes, _cell_copies(shares * budget, concept, kind), settings),
     )
-
-
-def resampled_concepts(
-    concepts: pa.Table, concept_ids: npt.NDArray[np.integer], weights: npt.NDArray[Any]
-) -> pa.Table:
-    """The concepts with `resampled_size`, the sum of the weights, or copies, of their clips."""
-    sizes = np.bincount(concept_ids, weights, minlength=concepts.num_rows)
-    field = pa.field(
-        "resampled_size", pa.float64(), metadata={"doc": "clips of the concept after resampling"}
-    )
-    return concepts.append_column(field, pa.array(sizes, pa.float64()))
 
 
 def largest_remainder(quotas: npt.NDArray[np.floating], total: int) -> Counts:

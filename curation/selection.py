@@ -4,6 +4,7 @@
   scores come after all others, since models only look at what those leave.
 - A measure that is missing or not finite never passes: the reason is then `<rule>:unscored`.
 - What passes the rules still needs a bucket: `bucket:duration`, `bucket:fps`, `bucket:size`.
+- What comes after the rules is in `curation.subsets`: duplicates, reviews, weights.
 - Every clip of every accepted video gets one row per subset, so the counts always add up.
 """
 
@@ -18,12 +19,22 @@ from pydantic import Field, field_validator
 
 from curation import tables
 from curation.buckets import SHAPE, BucketSettings, clip_bucket
+from curation.concepts import ConceptSettings
+from curation.duplicates import DuplicateSettings
+from curation.resampling import ResamplingSettings
 from curation.rules import SCORE_MEASURES, Rule, check_rule, rule_sql
 from curation.settings import Settings, fingerprint
 from curation.views import Rows, connect
 
 VERSION = 1
 """Raised when the same rules over the same measures give other verdicts."""
+
+
+BUILT_IN = ("kind", "bucket", "duplicate", "review")
+"""Reasons that no rule of a recipe may be called by."""
+
+AUDIT_SQL = "md5_number_lower($seed || ':' || clip_id) < $audit_share * pow(2, 64)"
+"""Whether a rejected clip is in the audit share."""
 
 
 class SubsetSettings(Settings):
@@ -38,11 +49,17 @@ class SubsetSettings(Settings):
     buckets: BucketSettings = BucketSettings()
     """Sizes and durations of the samples."""
 
+    review: Literal["required"] | None = None
+    """`required` takes only clips that a person has kept (`moviola review`)."""
+
+    resampling: ResamplingSettings | None = None
+    """How the kept clips are weighed by their concepts; null leaves all at weight 1."""
+
     @field_validator("rules")
     @classmethod
     def _rules_can_be_judged(cls, rules: dict[str, Rule]) -> dict[str, Rule]:
         for name, rule in rules.items():
-            if name in ("kind", "bucket"):
+            if name in BUILT_IN:
                 raise ValueError(f"{name!r} is the name of a built-in rule")
             check_rule(name, rule)
         return rules
@@ -58,11 +75,26 @@ class SelectionSettings(Settings):
     """Share of the rejected clips that later stages process all the same, to estimate what a rule
     costs."""
 
+    duplicates: DuplicateSettings | None = None
+    """When clips show the same, the best of each subset is kept; null keeps all. Needs
+    `scores.copy_detection`."""
 
-def selection_fingerprint(subset: SubsetSettings, settings: SelectionSettings) -> str:
-    """Names all that a verdict depends on beside the measures; the order of the rules counts."""
+    concepts: ConceptSettings | None = None
+    """How clips are grouped into concepts; null does not. Needs `scores.concept`."""
+
+
+def selection_fingerprint(
+    subset: SubsetSettings, settings: SelectionSettings, upstream: str = ""
+) -> str:
+    """Names all that a verdict depends on; the order of the rules counts.
+
+    Args:
+        subset: the rules.
+        settings: what subsets share.
+        upstream: names what made the measures and the scores.
+    """
     rules = [[name, rule.model_dump(mode="json")] for name, rule in subset.rules.items()]
-    return fingerprint("selection", VERSION, subset, rules, settings)
+    return fingerprint("selection", VERSION, subset, rules, settings, upstream)
 
 
 def select(
@@ -72,8 +104,12 @@ def select(
     clips: Rows,
     videos: Rows,
     scores: Rows,
+    upstream: str = "",
 ) -> pa.Table:
-    """The verdict on every clip of every accepted video: `tables.SELECTION`, sorted by `clip_id`.
+    """The verdict by the rules on every clip of every accepted video.
+
+    These are rows of `tables.SELECTION`, sorted by `clip_id`.
+    `upstream` names what made the measures and the scores, for the rows' fingerprint.
 
     The audit share is a pure function of the seed and the clip's id: the last 8 bytes of
     md5("<seed>:<clip_id>"), read as a little-endian number, below `audit_share` x 2^64.
@@ -83,10 +119,9 @@ def select(
         verdicts = connection.sql(
             f"""SELECT $subset AS subset, clip_id, video_id,
                 if(reason IS NULL, '{tables.OK}', '{tables.REJECTED}') AS status, reason,
-                reason IS NOT NULL
-                    AND md5_number_lower($seed || ':' || clip_id) < $audit_share * pow(2, 64)
-                    AS audit,
-                NULL AS duplicate_of, NULL AS concept_id, 1 AS weight, 1 AS copies,
+                reason IS NOT NULL AND {AUDIT_SQL} AS audit,
+                NULL AS duplicate_of, NULL AS cosine,
+                NULL AS concept_id, 1 AS weight, 1 AS copies,
                 $fingerprint AS fingerprint
             FROM (
                 SELECT clip_id, video_id, {_reason_sql(subset)} AS reason
@@ -96,7 +131,7 @@ def select(
                 "subset": subset_name,
                 "seed": str(settings.seed),
                 "audit_share": settings.audit_share,
-                "fingerprint": selection_fingerprint(subset, settings),
+                "fingerprint": selection_fingerprint(subset, settings, upstream),
             },
         )
         return verdicts.to_arrow_table().cast(tables.SELECTION)

@@ -110,7 +110,7 @@ class ShardsStage(Stage):
 
     name: ClassVar[str] = "shards"
     key: ClassVar[str] = "clip_id"
-    tracked: ClassVar[tuple[str, ...]] = ("weight", *(field.name for field in tables.CARRIED))
+    tracked: ClassVar[tuple[str, ...]] = tuple(field.name for field in tables.CARRIED)
     version: ClassVar[int] = 1
     schema: ClassVar[pa.Schema] = tables.SHARD
 

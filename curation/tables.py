@@ -353,14 +353,42 @@ SELECTION = pa.schema(
             pa.bool_(),
             "rejected, but in the seeded share that later stages process all the same",
         ),
-        _field("duplicate_of", pa.string(), "the clip that was kept in its place"),
+        _field("duplicate_of", pa.string(), "the clip that was kept in its place; for `duplicate`"),
+        _field("cosine", pa.float32(), "how alike the two are: mean cosine of their best matching frames"),
         _field("concept_id", pa.int32(), "concept cluster"),
         _field("weight", pa.float32(), "sampling weight for training"),
         _field("copies", pa.int32(), "times the clip is repeated where weights are not supported"),
         FINGERPRINT,
     ]
 )
-"""One row per (subset, clip): derived from `clips` and the rules of the recipe by a query."""
+"""One row per (subset, clip): derived from `clips`, `scores`, `reviews` and the recipe."""
+
+CONCEPTS = pa.schema(
+    [
+        _field("concept_id", pa.int32(), "the concept; 0 was the largest when they were found"),
+        _field("name", pa.string(), "its nearest label or labels; no two concepts share a name"),
+        _field("size", pa.int64(), "clips of the concept that any subset keeps"),
+        _field("found_size", pa.int64(), "clips of the concept when the concepts were found"),
+        _field("centroid", pa.list_(pa.float32()), "mean direction of its clips, of length 1"),
+        _field("x", pa.float32(), "place on the map, -1 to 1, fixed when the concepts were found"),
+        _field("y", pa.float32(), "place on the map, -1 to 1, fixed when the concepts were found"),
+        _field(
+            "subsets",
+            pa.list_(
+                pa.struct(
+                    [
+                        _field("subset", pa.string(), "the subset"),
+                        _field("size", pa.int64(), "its clips of the concept, before resampling"),
+                        _field("resampled_size", pa.float64(), "the sum of their weights, after"),
+                    ]
+                )
+            ),
+            "what each subset has of the concept",
+        ),
+        FINGERPRINT,
+    ]
+)
+"""One row per concept, over all subsets. Key: `concept_id`."""
 
 REVIEWS = pa.schema(
     [
@@ -417,6 +445,7 @@ TABLES: dict[str, pa.Schema] = {
     "scores": SCORES,
     "selection": SELECTION,
     "reviews": REVIEWS,
+    "concepts": CONCEPTS,
     "shards": SHARD,
 }
 

@@ -28,16 +28,17 @@ def connect(rows: Mapping[str, Rows]) -> duckdb.DuckDBPyConnection:
 
     Args:
         rows: the rows by the name of their table: `sources`, `videos`, `clips`, `scores`,
-            `selection`, `reviews` and `shards/<subset>`. A table that is left out counts as empty.
+            `selection`, `reviews`, `concepts` and `shards/<subset>`. A table that is left out
+            counts as empty.
 
     Returns:
         A connection with the views `sources`, `videos`, `passes` (the rows of table `clips`),
-        `clips`, `clip_frames`, `cuts`, `scores`, `selection`, `reviews`, `shards` and, for each
-        subset, `shards_<subset>`.
+        `clips`, `clip_frames`, `cuts`, `scores`, `selection`, `reviews`, `concepts`, `shards` and,
+        for each subset, `shards_<subset>`.
     """
     spill = Path(tempfile.gettempdir()) / "moviola-duckdb"
     connection = duckdb.connect(config={"temp_directory": str(spill)})
-    for name in ("sources", "videos", "scores", "selection", "reviews"):
+    for name in ("sources", "videos", "scores", "selection", "reviews", "concepts"):
         connection.register(name, rows.get(name, tables.TABLES[name].empty_table()))
     _add_clips(connection, rows.get("clips", tables.CLIPS.empty_table()))
     samples = {name: table for name, table in rows.items() if name.startswith(SHARDS)}

@@ -12,7 +12,7 @@ from curation.ingest import IngestStage
 from curation.inputs import Inputs
 from curation.scores import INPUTS as SCORE_INPUTS
 from curation.scores import ScoresStage, models, score_inputs
-from curation.selection import candidates, select
+from curation.selection import candidates
 from curation.settings import fingerprint
 from curation.shards import ShardsStage, shard_inputs
 from curation.stage import Stage
@@ -25,6 +25,7 @@ from pipelines.plan import Plan, committed_rows
 from pipelines.progress import StageSummary
 from pipelines.recipe import Recipe
 from pipelines.run import Run, StageResources
+from pipelines.selecting import select_all
 from pipelines.workspace import Workspace
 
 STAGES = ("sources", "clips", "scores", "shards")
@@ -88,9 +89,11 @@ class Curation:
             table.replace(SELECTION.empty_table(), self.run.metadata)
         clips, videos = self._dataset("clips"), self._dataset("videos")
         scores = committed(self.workspace, "scores", SCORES)
-        for name, subset in self.recipe.subsets.items():
-            verdicts = select(name, subset, self.recipe.selection, clips, videos, scores)
+        selected = select_all(self.recipe, self.workspace, clips, videos, scores)
+        for name, verdicts in selected.verdicts.items():
             table.replace(verdicts, self.run.metadata, {"subset": name})
+        if self.recipe.selection.concepts is not None:
+            self.workspace.table("concepts").replace(selected.concepts, self.run.metadata)
 
     def shards(self) -> None:
         """Cuts and encodes the kept clips of every subset of the recipe."""
@@ -149,9 +152,8 @@ def plans(
         inputs_of_scores = scores_inputs(recipe, workspace, videos)
         yield planned(scores_stage(recipe, workspace), inputs_of_scores, "scores")
     scores = committed(workspace, "scores", SCORES)
-    for name, subset in recipe.subsets.items():
-        verdicts = select(name, subset, recipe.selection, clips, videos, scores)
-        kept = shard_inputs(name, subset.buckets, verdicts, clips, videos)
+    for name, verdicts in select_all(recipe, workspace, clips, videos, scores).verdicts.items():
+        kept = shard_inputs(name, recipe.subsets[name].buckets, verdicts, clips, videos)
         yield planned(shards_stage(recipe, name), kept, SHARDS + name)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from curation.clips import ClipsSettings
 from curation.ingest import IngestSettings
@@ -64,6 +64,17 @@ class Recipe(Settings):
 
     engine: EngineSettings = EngineSettings()
     """How the stages are spread over processes and machines."""
+
+    @model_validator(mode="after")
+    def _is_scored(self) -> "Recipe":
+        if self.selection.duplicates is not None and self.scores.copy_detection is None:
+            raise ValueError("selection.duplicates needs a model in scores.copy_detection")
+        if self.selection.concepts is not None and self.scores.concept is None:
+            raise ValueError("selection.concepts needs a model in scores.concept")
+        for name, subset in self.subsets.items():
+            if subset.resampling is not None and self.selection.concepts is None:
+                raise ValueError(f"subsets.{name}.resampling needs selection.concepts")
+        return self
 
     @property
     def hash(self) -> str:

@@ -6,14 +6,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from curation.concepts import ConceptSettings, group
 from curation.quotas import balanced
 from curation.resampling import (
     Quota,
     ResamplingSettings,
     largest_remainder,
     resample,
-    resampled_concepts,
 )
 
 
@@ -242,15 +240,6 @@ def test_no_clips_have_no_weights_and_one_clip_has_the_whole_budget():
     assert empty.weights.shape == empty.copies.shape == (0,)
     one = resampled((["a"], np.array([7]), ~np.zeros(1, bool), np.zeros(1, bool)), budget=3)
     assert one.weights.tolist() == [1.0] and one.copies.tolist() == [3]
-
-
-def test_concepts_get_their_size_after_resampling_those_without_clips_nothing():
-    ids = ["a", "b", "c", "d"]
-    table = group(ids, np.eye(4)[[0, 0, 1, 2]], [], np.zeros((0, 4)),
-                  ConceptSettings(num_concepts=3)).table  # fmt: skip
-    found = resampled_concepts(table, np.array([0, 0, 1]), np.array([0.75, 0.75, 1.5]))
-    assert found["resampled_size"].to_pylist() == [1.5, 1.5, 0.0]
-    assert found.drop_columns("resampled_size").equals(table)
 
 
 def test_settings_that_mean_nothing_are_refused():

@@ -1,0 +1,108 @@
+"""The selections of all subsets of a recipe, from what is committed; writes nothing."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation import concepts, tables
+from curation.clips import ClipsStage
+from curation.concepts import Concepts, group, still_hold
+from curation.embedded_clips import NONE, EmbeddedClips
+from curation.models.model import ConceptModel
+from curation.scores import models
+from curation.selection import select
+from curation.settings import fingerprint
+from curation.subsets import concept_inputs, reviewed, weighed, with_sizes, without_duplicates
+from curation.views import Rows, connect
+from pipelines.assets import cache_folder
+from pipelines.blocklists import read_blocklists
+from pipelines.recipe import Recipe
+from pipelines.workspace import Workspace
+
+
+class Selected(NamedTuple):
+    """What is decided."""
+
+    verdicts: dict[str, pa.Table]
+    """`tables.SELECTION` by subset."""
+
+    concepts: pa.Table
+    """`tables.CONCEPTS`, empty where the recipe wants none."""
+
+
+def select_all(
+    recipe: Recipe, workspace: Workspace, clips: Rows, videos: Rows, scores: Rows
+) -> Selected:
+    """The verdicts on every clip for every subset, and the concepts that the kept clips make.
+
+    Args:
+        recipe: what to select.
+        workspace: for block lists, reviews, and what was decided before.
+        clips: table `clips`.
+        videos: table `videos`.
+        scores: table `scores`.
+
+    Raises:
+        ValueError: a block list that cannot be read, or quotas that cannot be met.
+        StorageError: a table cannot be read.
+    """
+    settings = recipe.selection
+    names = [f"{one.name}:{one.version}" for one in models(recipe.scores, cache_folder())]
+    upstream = fingerprint(ClipsStage.version, recipe.clips, names)
+    known: EmbeddedClips = NONE
+    if settings.duplicates is not None:
+        known = read_blocklists(settings.duplicates.against, workspace)
+    before = committed(workspace, "selection")
+    verdicts = {}
+    for name, subset in recipe.subsets.items():
+        found = select(name, subset, settings, clips, videos, scores, upstream)
+        if settings.duplicates is not None:
+            earlier = before.filter(pc.equal(before["subset"], name))
+            found = without_duplicates(
+                found, settings, clips, videos, scores, known=known, earlier=earlier
+            )
+        if subset.review == "required":
+            found = reviewed(found, settings, name, committed(workspace, "reviews"))
+        verdicts[name] = found
+    if settings.concepts is None:
+        return Selected(verdicts, tables.CONCEPTS.empty_table())
+    ids, embeddings = concept_inputs(list(verdicts.values()), scores)
+    stamp = fingerprint(concepts.VERSION, settings.concepts, upstream)
+    grouped = _grouped(recipe, ids, embeddings, committed(workspace, "concepts"), stamp)
+    landscape = _landscape(clips, videos)
+    for name, subset in recipe.subsets.items():
+        verdicts[name] = weighed(verdicts[name], ids, grouped, landscape, subset.resampling)
+    return Selected(verdicts, with_sizes(grouped.table, verdicts, stamp))
+
+
+def committed(workspace: Workspace, name: str) -> pa.Table:
+    """The rows of a table, none where it does not exist yet."""
+    table = workspace.table(name)
+    return table.read() if table.exists() else tables.TABLES[name].empty_table()
+
+
+def _grouped(
+    recipe: Recipe, ids: list[str], embeddings: np.ndarray, earlier: pa.Table, stamp: str
+) -> Concepts:
+    settings = recipe.selection.concepts
+    assert settings is not None
+    earlier = earlier.filter(pc.equal(earlier["fingerprint"], stamp))
+    if still_hold(earlier, len(ids), settings):
+        # Names are kept, so no model has to be loaded for them.
+        return group(ids, embeddings, [], embeddings[:0], settings, earlier)
+    [model] = [
+        one
+        for one in models(recipe.scores, cache_folder() / "models")
+        if isinstance(one, ConceptModel)
+    ]
+    labels, label_embeddings = model.vocabulary() if ids else ([], embeddings[:0])
+    return group(ids, embeddings, labels, label_embeddings, settings)
+
+
+def _landscape(clips: Rows, videos: Rows) -> dict[str, bool]:
+    with connect({"clips": clips, "videos": videos}) as connection:
+        return dict(
+            connection.sql("SELECT clip_id, coalesce(aspect > 1, false) FROM clips").fetchall()
+        )
