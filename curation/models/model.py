@@ -62,6 +62,33 @@ class FrameModel(ABC):
         """
 
 
+class ConceptModel(FrameModel):
+    """A model that puts pictures and texts into one space, whose cosine tells what fits what.
+
+    It fills `concept_embedding` and `concept_labels`.
+    """
+
+    @abstractmethod
+    def vocabulary(self) -> tuple[list[str], npt.NDArray[np.float32]]:
+        """What concepts may be called: names `[L]`, and their embeddings `[L, D]` of length 1.
+
+        May be called without `setup`.
+
+        Raises:
+            ValueError: a file is missing.
+        """
+
+    @abstractmethod
+    def embed_text(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The embedding of each text, `[N, D]` of length 1, in the space of `concept_embedding`.
+
+        May be called without `setup`.
+
+        Raises:
+            ValueError: a file is missing.
+        """
+
+
 def score_columns(*names: str) -> pa.Schema:
     """These columns of table `scores`, for `FrameModel.columns`."""
     return pa.schema([SCORES.field(name) for name in names])
