@@ -10,7 +10,7 @@ STAMP   := .venv/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format docs bench clean
-.PHONY: curate stage select verify explain report sql doctor
+.PHONY: curate stage select verify explain report sql doctor models
 
 need = $(if $($(1)),,$(error $(1)= is missing: make $@ $(1)=$(2)))
 
@@ -66,6 +66,9 @@ stage: setup ## One stage: NAME=sources|clips|shards
 
 select: setup ## Decide again from stored measures; nothing is decoded
 	$(MOVIOLA) select '$(RECIPE)' --workspace '$(WORKSPACE)' $(ARGS)
+
+models: setup ## What the models of RECIPE= are, size and licence; ARGS=--fetch downloads them
+	$(MOVIOLA) models '$(RECIPE)' $(ARGS)
 
 verify: setup ## Check that every id is accounted for and every file is whole
 	$(MOVIOLA) verify '$(WORKSPACE)' $(ARGS)

@@ -207,7 +207,19 @@ SCORES = pa.schema(
             pa.list_(pa.list_(pa.float32())),
             "SSCD embedding of each stored frame, 512 numbers of length 1, to half precision",
         ),
-        _field("nsfw", pa.float32(), "Open-NSFW: probability of nudity, highest of the stored frames, 0 to 1"),
+        _field(
+            "concept_embedding",
+            pa.list_(pa.float32()),
+            "what the clip shows: the mean of its frames' embeddings, length 1; the model's space and dimension",
+        ),
+        _field(
+            "concept_labels",
+            pa.list_(pa.struct([_field("label", pa.string(), "name"), _field("score", pa.float32(), "0 to 1")])),
+            "the model's best names for what the clip shows, at most 5, best first",
+        ),
+        _field("people", pa.float32(), "probability that people are seen, by open_clip, highest of the frames, 0 to 1"),
+        _field("aesthetic", pa.float32(), "LAION's aesthetic predictor on the middle frame, about 1 to 10"),
+        _field("nsfw", pa.float32(), "probability that a frame is unsafe (Open-NSFW: nudity), highest of the frames, 0 to 1"),
         _field(
             "text_share",
             pa.float32(),
@@ -224,6 +236,7 @@ SCORES = pa.schema(
             pa.float32(),
             "technical quality by BRISQUE, the median of the frames: about 0 is good, 100 bad; null if all are flat",
         ),
+        _field("quality", pa.float32(), "technical quality by the class that the recipe names, on that class's scale"),
         *STATE,
     ]
 )
