@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.media.rendering import Picture
+from curation.models.conse import Conse
 from curation.models.model import FrameModel
 from curation.models.quality import Brisque
 from curation.models.safety import NsfwClassifier
@@ -37,6 +38,9 @@ class ScoresSettings(Settings):
 
     quality: Literal["brisque"] | None = None
     """Technical quality; no judge of beauty."""
+
+    concept: Literal["conse"] | None = None
+    """What is seen, to group and to name clips by: `conse`, a stand-in for CLIP."""
 
     @property
     def is_on(self) -> bool:
@@ -64,6 +68,8 @@ def models(settings: ScoresSettings, weights: Path) -> list[FrameModel]:
         found.append(TextReader(weights))
     if settings.quality is not None:
         found.append(Brisque(weights))
+    if settings.concept is not None:
+        found.append(Conse(weights))
     return found
 
 

@@ -224,6 +224,16 @@ SCORES = pa.schema(
             pa.float32(),
             "technical quality by BRISQUE, the median of the frames: about 0 is good, 100 bad; null if all are flat",
         ),
+        _field(
+            "concept_embedding",
+            pa.list_(pa.float32()),
+            "what is seen, as a direction of length 1: mean over the frames; only of one model can two be compared",
+        ),
+        _field(
+            "concept_labels",
+            pa.list_(pa.struct([("label", pa.string()), ("score", pa.float32())])),
+            "what is seen, in the words of the concept model: at most 5, best first, each with its probability",
+        ),
         *STATE,
     ]
 )
