@@ -17,6 +17,7 @@ from curation.models.aesthetic import Aesthetic, AestheticSettings
 from curation.models.by_path import model_by_path
 from curation.models.classifier import ClassifierSettings, ImageClassifier
 from curation.models.clip_towers import ClipTowers
+from curation.models.conse import Conse
 from curation.models.model import FrameModel
 from curation.models.openclip import OpenClip, OpenClipSettings
 from curation.models.quality import Brisque
@@ -38,8 +39,9 @@ class ScoresSettings(Settings):
     copy_detection: Variant | None = None
     """SSCD, whose embeddings tell near-duplicates: `distilled`, or `int8` for 4 times the cost."""
 
-    concept: OpenClipSettings | None = None
-    """What a clip shows: a CLIP of open_clip."""
+    concept: Literal["conse"] | OpenClipSettings | None = None
+    """What is seen, to group and to name clips by: a CLIP of open_clip, or `conse`, a stand-in for
+    one."""
 
     aesthetic: AestheticSettings | None = None
     """LAION's aesthetic predictor, on the middle frame."""
@@ -94,6 +96,8 @@ def models(settings: ScoresSettings, weights: Path) -> list[FrameModel]:
     found: list[FrameModel] = []
     if settings.copy_detection is not None:
         found.append(CopyDetector(weights, settings.copy_detection))
+    if settings.concept == "conse":
+        found.append(Conse(weights))
     found += _clip_models(settings)
     if isinstance(settings.safety, ClassifierSettings):
         found.append(ImageClassifier(settings.safety))

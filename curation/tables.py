@@ -210,12 +210,14 @@ SCORES = pa.schema(
         _field(
             "concept_embedding",
             pa.list_(pa.float32()),
-            "what the clip shows: the mean of its frames' embeddings, length 1; the model's space and dimension",
+            "what is seen, as a direction of length 1: mean over the frames; only of one model can two be compared",
         ),
         _field(
             "concept_labels",
-            pa.list_(pa.struct([_field("label", pa.string(), "name"), _field("score", pa.float32(), "0 to 1")])),
-            "the model's best names for what the clip shows, at most 5, best first",
+            pa.list_(
+                pa.struct([_field("label", pa.string(), "name"), _field("score", pa.float32(), "probability, 0 to 1")])
+            ),
+            "what is seen, in the words of the concept model: at most 5, best first",
         ),
         _field("people", pa.float32(), "probability that people are seen, by open_clip, highest of the frames, 0 to 1"),
         _field("aesthetic", pa.float32(), "LAION's aesthetic predictor on the middle frame, about 1 to 10"),

@@ -79,7 +79,7 @@ class Aesthetic(FrameModel):
     def __call__(self, clips: Sequence[Sequence[Picture]]) -> list[dict[str, Any]]:
         """The score of each clip's middle frame; null for a clip without frames."""
         middles = [clip[len(clip) // 2 : len(clip) // 2 + 1] for clip in clips]
-        rows = []
+        rows: list[dict[str, Any]] = []
         for index, vectors in enumerate(split(middles, self._towers.embed)):
             if not len(vectors):
                 rows.append({"aesthetic": None})

@@ -30,7 +30,9 @@ def ready(device: Device) -> "torch.device":
     Raises:
         ValueError: PyTorch is not installed, or there is no GPU and `cuda` is asked for.
     """
-    torch = required("torch")
+    required("torch")
+    import torch
+
     # Two processes of one thread each do more than one process of two, and Ray counts one.
     torch.set_num_threads(1)
     if device == "cuda" and not torch.cuda.is_available():
