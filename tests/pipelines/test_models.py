@@ -11,6 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from curation.models.hub import COMMIT
+from pipelines.curate import check_models
+from pipelines.models import hub_models
+from pipelines.recipe import load_recipe
+from pipelines.workspace import Workspace
 from tests import media
 from tests.hub_server import Hub, hub
 from tests.networks import tiny_classifier, tiny_clip
@@ -98,15 +103,15 @@ def test_what_was_fetched_scores_clips_without_a_network(
     assert again.stdout.count(": here, in ") == 2
 
     footage = media.ffmpeg("short.mp4", *media.source(size="256x144", seconds=6.0), *media.H264)
-    workspace, inline = tmp_path / "workspace", "engine.runner=inline"
-    line = ["curate", recipe, "--input", footage, "--workspace", workspace, "--set", inline]
-    done = moviola(tmp_path, NOWHERE, *line)
+    workspace = tmp_path / "workspace"
+    line = ["curate", recipe, "--input", footage, "--workspace", workspace]
+    done = moviola(tmp_path, NOWHERE, *line, "--set", "engine.runner=inline")
     assert done.returncode == 0, done.stderr
-    question = "select len(concept_embedding), len(concept_labels), nsfw, models from scores"
-    rows = moviola(tmp_path, NOWHERE, "sql", workspace, question, "--json")
+    [row] = Workspace(str(workspace)).table("scores").read().to_pylist()
     commit = served.commit("tests/tiny-clip")[:12]
-    assert f"open-clip:tests/tiny-clip@{commit}-float32-" in rows.stdout
-    assert '"len(concept_embedding)": 32, "len(concept_labels)": 5' in rows.stdout
+    assert row["models"][0].startswith(f"open-clip:tests/tiny-clip@{commit}-float32-")
+    assert (len(row["concept_embedding"]), len(row["concept_labels"])) == (32, 5)
+    assert 0 <= row["nsfw"] <= 1
 
 
 def test_without_its_models_a_recipe_does_nothing_but_tell(
@@ -171,10 +176,6 @@ def test_weights_that_are_no_safetensors_are_refused(
 
 
 def test_the_models_of_movie_gen_full_are_pinned() -> None:
-    from curation.models.hub import COMMIT
-    from pipelines.models import hub_models
-    from pipelines.recipe import load_recipe
-
     sources = hub_models(load_recipe("movie-gen-full").recipe)
     assert [source.place for source in sources] == [
         "timm/vit_huge_patch14_clip_224.metaclip_2pt5b",
@@ -183,3 +184,16 @@ def test_the_models_of_movie_gen_full_are_pinned() -> None:
         "Falconsai/nsfw_image_detection",
     ]
     assert all(COMMIT.fullmatch(source.revision or "") for source in sources)
+
+
+def test_a_gpu_model_whose_workers_get_no_gpu_is_refused(tmp_path: Path) -> None:
+    tiny_classifier(tmp_path)
+    path = tmp_path / "recipe.yaml"
+    path.write_text(f"""
+scores: {{safety: {{transformers: {tmp_path}, unsafe: [bad], device: cuda}}}}
+subsets: {{any: {{}}}}
+""")
+    with pytest.raises(ValueError, match=r"set engine.stages.scores.num_gpus, such as 0.5"):
+        check_models(load_recipe(str(path)).recipe)
+    check_models(load_recipe(str(path), ["engine.stages.scores.num_gpus=0.5"]).recipe)
+    check_models(load_recipe(str(path), ["engine.runner=inline"]).recipe)

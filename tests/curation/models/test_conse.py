@@ -25,9 +25,7 @@ def test_drawn_things_are_seen_and_their_names_found_by_meaning(model: Conse) ->
         assert row["concept_labels"][0]["label"] == name
         assert len(row["concept_labels"]) == 5
     embeddings = np.array([row["concept_embedding"] for row in rows])
-    texts = model.embed_text(
-        ["what is the time?", "a word puzzle", "sports", "an abacus"]
-    )
+    texts = model.embed_text(["what is the time?", "a word puzzle", "sports", "an abacus"])
     assert (embeddings @ texts.T).argmax(axis=1).tolist() == [0, 1, 2, 3]
     assert np.abs(np.linalg.norm(texts, axis=1) - 1).max() < 1e-5
     assert np.abs(np.linalg.norm(embeddings, axis=1) - 1).max() < 1e-5
