@@ -10,7 +10,7 @@ STAMP   := .venv/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format docs bench clean
-.PHONY: curate stage select review-export review-import verify explain report sql doctor
+.PHONY: curate stage select review-export review-import models verify explain report sql doctor
 
 need = $(if $($(1)),,$(error $(1)= is missing: make $@ $(1)=$(2)))
 
@@ -72,6 +72,9 @@ review-export: setup ## Write a contact sheet for people to judge: SUBSET=sft IN
 
 review-import: setup ## Store what they said: FILE=build/review/review.csv ARGS="--reviewer NAME"
 	$(call need,FILE,build/review/review.csv)$(MOVIOLA) review import '$(WORKSPACE)' '$(FILE)' $(ARGS)
+
+models: setup ## What the models of RECIPE= are, size and licence; ARGS=--fetch downloads them
+	$(MOVIOLA) models '$(RECIPE)' $(ARGS)
 
 verify: setup ## Check that every id is accounted for and every file is whole
 	$(MOVIOLA) verify '$(WORKSPACE)' $(ARGS)

@@ -11,7 +11,7 @@ from curation.settings import Settings
 _NO_MEASURES = {
     *("video_id", "sha256", "uris", "clip_id", "clips", "frames", "cuts", "camera_path", "carried"),
     *("stream_index", "peak_memory_bytes"),
-    *("models", "copy_embedding", "text"),
+    *("models", "copy_embedding", "concept_embedding", "concept_labels", "text"),
     *(field.name for field in tables.STATE),
 }
 

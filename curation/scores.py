@@ -3,17 +3,23 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import cv2
 import numpy as np
 import obstore
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import StringConstraints, model_validator
 
 from curation.media.rendering import Picture
+from curation.models.aesthetic import Aesthetic, AestheticSettings
+from curation.models.by_path import model_by_path
+from curation.models.classifier import ClassifierSettings, ImageClassifier
+from curation.models.clip_towers import ClipTowers
 from curation.models.conse import Conse
 from curation.models.model import FrameModel
+from curation.models.openclip import OpenClip, OpenClipSettings
 from curation.models.quality import Brisque
 from curation.models.safety import NsfwClassifier
 from curation.models.sscd import CopyDetector, Variant
@@ -23,6 +29,9 @@ from curation.stage import Stage
 from curation.storage import store_for
 from curation.tables import OK, SCORES, failed_row
 
+ClassPath = Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")]
+"""`package.module:Class`."""
+
 
 class ScoresSettings(Settings):
     """Which models look at the stored frames; `null` leaves a model out, and its columns null."""
@@ -30,22 +39,44 @@ class ScoresSettings(Settings):
     copy_detection: Variant | None = None
     """SSCD, whose embeddings tell near-duplicates: `distilled`, or `int8` for 4 times the cost."""
 
-    safety: Literal["open-nsfw"] | None = None
-    """A classifier of nudity."""
+    concept: Literal["conse"] | OpenClipSettings | None = None
+    """What is seen, to group and to name clips by: a CLIP of open_clip, or `conse`, a stand-in for
+    one."""
+
+    aesthetic: AestheticSettings | None = None
+    """LAION's aesthetic predictor, on the middle frame."""
+
+    safety: Literal["open-nsfw"] | ClassifierSettings | None = None
+    """A classifier of nudity, or any image classifier of transformers."""
 
     text: Literal["pp-ocrv6"] | None = None
-    """Finds and reads text on screen: most of the cost of the models."""
+    """Finds and reads text on screen: most of the cost of the embedded models."""
 
-    quality: Literal["brisque"] | None = None
-    """Technical quality; no judge of beauty."""
+    quality: Literal["brisque"] | ClassPath | None = None
+    """Technical quality, no judge of beauty: `brisque`, or a class of your own by its path
+    `package.module:Class`, derived from `FrameModel`, which fills column `quality`."""
 
-    concept: Literal["conse"] | None = None
-    """What is seen, to group and to name clips by: `conse`, a stand-in for CLIP."""
+    @model_validator(mode="after")
+    def _has_a_backbone(self) -> "ScoresSettings":
+        if self.aesthetic and not self.aesthetic.backbone and not _clip(self):
+            raise ValueError("aesthetic needs a `backbone`, or a `concept` by open_clip")
+        return self
 
     @property
     def is_on(self) -> bool:
         """Whether any model is wanted."""
         return any(value is not None for value in self.model_dump().values())
+
+    @property
+    def is_on_gpu(self) -> bool:
+        """Whether any model computes on a GPU."""
+        backbone = self.aesthetic.backbone if self.aesthetic else None
+        groups = (self.concept, self.safety, backbone)
+        return any(getattr(group, "device", "cpu") == "cuda" for group in groups)
+
+
+def _clip(settings: ScoresSettings) -> OpenClipSettings | None:
+    return settings.concept if isinstance(settings.concept, OpenClipSettings) else None
 
 
 INPUTS = pa.schema([("clip_id", pa.string()), ("video_id", pa.string()), ("part", pa.string())])
@@ -57,19 +88,47 @@ def models(settings: ScoresSettings, weights: Path) -> list[FrameModel]:
 
     Args:
         settings: which.
-        weights: the folder of their files.
+        weights: the folder of the files that `make setup` brings.
+
+    Raises:
+        ValueError: a taxonomy or a class cannot be had, or two models fill one column.
     """
     found: list[FrameModel] = []
     if settings.copy_detection is not None:
         found.append(CopyDetector(weights, settings.copy_detection))
-    if settings.safety is not None:
+    if settings.concept == "conse":
+        found.append(Conse(weights))
+    found += _clip_models(settings)
+    if isinstance(settings.safety, ClassifierSettings):
+        found.append(ImageClassifier(settings.safety))
+    elif settings.safety is not None:
         found.append(NsfwClassifier(weights))
     if settings.text is not None:
         found.append(TextReader(weights))
-    if settings.quality is not None:
+    if settings.quality == "brisque":
         found.append(Brisque(weights))
-    if settings.concept is not None:
-        found.append(Conse(weights))
+    elif settings.quality is not None:
+        found.append(model_by_path(settings.quality, weights))
+    owners: dict[str, str] = {}
+    for model in found:
+        for column in model.columns.names:
+            if column in owners:
+                raise ValueError(f"models {owners[column]} and {model.name} both fill {column}")
+            owners[column] = model.name
+    return found
+
+
+def _clip_models(settings: ScoresSettings) -> list[FrameModel]:
+    """The models over a CLIP; where they share it, each frame is embedded once."""
+    found: list[FrameModel] = []
+    towers = None
+    if concept := _clip(settings):
+        towers = ClipTowers(concept)
+        found.append(OpenClip(concept, towers))
+    if aesthetic := settings.aesthetic:
+        below = ClipTowers(aesthetic.backbone) if aesthetic.backbone else towers
+        assert below is not None, "the settings are checked"
+        found.append(Aesthetic(aesthetic, below))
     return found
 
 

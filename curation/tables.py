@@ -297,10 +297,20 @@ SCORES = pa.schema(
             "SSCD embedding of each stored frame, 512 numbers of length 1, to half precision",
         ),
         _field(
-            "nsfw",
-            pa.float32(),
-            "Open-NSFW: probability of nudity, highest of the stored frames, 0 to 1",
+            "concept_embedding",
+            pa.list_(pa.float32()),
+            "what is seen, as a direction of length 1: mean over the frames; only of one model can two be compared",
         ),
+        _field(
+            "concept_labels",
+            pa.list_(
+                pa.struct([_field("label", pa.string(), "name"), _field("score", pa.float32(), "probability, 0 to 1")])
+            ),
+            "what is seen, in the words of the concept model: at most 5, best first",
+        ),
+        _field("people", pa.float32(), "probability that people are seen, by open_clip, highest of the frames, 0 to 1"),
+        _field("aesthetic", pa.float32(), "LAION's aesthetic predictor on the middle frame, about 1 to 10"),
+        _field("nsfw", pa.float32(), "probability that a frame is unsafe (Open-NSFW: nudity), highest of the frames, 0 to 1"),
         _field(
             "text_share",
             pa.float32(),
@@ -321,16 +331,7 @@ SCORES = pa.schema(
             pa.float32(),
             "technical quality by BRISQUE, the median of the frames: about 0 is good, 100 bad; null if all are flat",
         ),
-        _field(
-            "concept_embedding",
-            pa.list_(pa.float32()),
-            "what is seen, as a direction of length 1: mean over the frames; only of one model can two be compared",
-        ),
-        _field(
-            "concept_labels",
-            pa.list_(pa.struct([("label", pa.string()), ("score", pa.float32())])),
-            "what is seen, in the words of the concept model: at most 5, best first, each with its probability",
-        ),
+        _field("quality", pa.float32(), "technical quality by the class that the recipe names, on that class's scale"),
         *STATE,
     ]
 )

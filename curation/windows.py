@@ -105,8 +105,9 @@ def windows(
 def _covering(
     first_s: float, last_s: float, _: str, settings: WindowSettings
 ) -> list[tuple[float, float]]:
-    whole, rest_s = divmod(last_s - first_s, settings.max_s)
-    lengths = [settings.max_s] * max(0, int(whole))
+    # Nothing is left of a shot that `skip_head_s` or the guards are longer than.
+    whole, rest_s = divmod(max(0.0, last_s - first_s), settings.max_s)
+    lengths = [settings.max_s] * int(whole)
     if rest_s >= settings.min_s:
         lengths.append(rest_s)
     elif lengths and rest_s >= settings.min_s / 2 and settings.max_s + rest_s >= 2 * settings.min_s:

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from curation.inputs import Inputs, read_inputs
 from curation.storage import StorageError as SourceStorageError
 from pipelines import doctor as doctor_checks
+from pipelines import models as model_files
 from pipelines import queries, summary
 from pipelines.cli_review import json_option, review, workspace_argument
 from pipelines.curate import STAGES, Curation, passed_over, plans
@@ -158,6 +159,17 @@ def select(recipe: str, workspace: str, sets: tuple[str, ...], as_json: bool) ->
         work.videos()
         work.select()
     _finish(work, as_json)
+
+
+@app.command()
+@recipe_argument
+@set_option
+@click.option("--fetch", is_flag=True, help="Downloads what is missing, once that is said.")
+def models(recipe: str, sets: tuple[str, ...], fetch: bool) -> None:
+    """Says what a recipe's models of a hub are: size, licence, and whether they are here."""
+    loaded = load_recipe(recipe, sets)
+    for line in model_files.report(loaded.recipe, loaded.name, fetching=fetch):
+        sys.stdout.write(f"{line}\n")
 
 
 @app.command()

@@ -54,8 +54,10 @@ class Curation:
         """The whole way to shards.
 
         Raises:
+            ValueError: a model of the recipe cannot be had; nothing was done.
             ValueError, StageError, StorageError, Interrupted: as `run_stage`.
         """
+        check_models(self.recipe)
         self.sources(inputs)
         self.clips()
         self.scores()
@@ -79,6 +81,7 @@ class Curation:
     def scores(self) -> None:
         """The models of the recipe over the stored frames of the clips that the measures leave."""
         if self.recipe.scores.is_on:
+            check_models(self.recipe)
             inputs = scores_inputs(self.recipe, self.workspace, self._dataset("videos"))
             self._run(scores_stage(self.recipe, self.workspace), inputs, "scores")
 
@@ -165,6 +168,22 @@ def clips_stage(recipe: Recipe) -> ClipsStage:
 def clip_inputs(videos: pa.Table) -> pa.Table:
     """The rows of `videos` that the decode pass takes: all that are `ok`."""
     return videos.filter(pc.equal(videos["status"], OK)).select(ClipsStage.reads)
+
+
+def check_models(recipe: Recipe) -> None:
+    """Refuses a recipe whose models this machine cannot run, before anything is decoded.
+
+    Raises:
+        ValueError: a file or a package is missing, or a model wants a GPU and its workers get none.
+    """
+    for model in models(recipe.scores, cache_folder() / "models"):
+        model.check()
+    is_ray = recipe.engine.runner == "ray"
+    if recipe.scores.is_on_gpu and is_ray and not recipe.engine.stages.scores.num_gpus:
+        raise ValueError(
+            "a model of `scores` has `device: cuda`, and its workers get no GPU: set "
+            "engine.stages.scores.num_gpus, such as 0.5 for two workers on each GPU"
+        )
 
 
 def scores_stage(recipe: Recipe, workspace: Workspace) -> ScoresStage:

@@ -109,9 +109,10 @@ def test_the_wheel_holds_the_four_packages_with_their_data_and_works_elsewhere(
     code = (
         f"import sys; sys.path[:0] = [{str(tmp_path / 'site')!r}]\n"
         "from pipelines.recipe import PACKAGED, load_recipe, packaged_recipes\n"
+        "from curation.models.taxonomy import read_taxonomy\n"
         "from pipelines.asset_lock import read_lock\n"
         f"assert str(PACKAGED).startswith({str(tmp_path)!r}), PACKAGED\n"
-        "read_lock(), [load_recipe(name) for name in packaged_recipes()]\n"
+        "read_lock(), read_taxonomy(), [load_recipe(name) for name in packaged_recipes()]\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True

@@ -97,6 +97,16 @@ class Accidents(Squares):
         return {**super()._row(number), "filler": os.urandom(self._filler_bytes)}
 
 
+class GpuShare(Squares):
+    """In place of the square, the hundredths of a GPU that Ray gave the worker."""
+
+    def _row(self, number: str) -> dict[str, Any]:
+        import ray
+
+        share = ray.get_runtime_context().get_assigned_resources().get("GPU", 0)
+        return {"number": number, "square": round(100 * share), "status": "ok"}
+
+
 def numbers(count: int) -> pa.Table:
     """The inputs 0 to `count` - 1, as text of one length."""
     return pa.table({"number": pa.array([f"{n:06d}" for n in range(count)], pa.string())})

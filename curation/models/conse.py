@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curation.media.rendering import Picture
+from curation.models import efficientnet, minilm
 from curation.models.efficientnet import EfficientNetLite0, network_input
 from curation.models.minilm import MiniLM
 from curation.models.model import (
@@ -65,6 +66,7 @@ class Conse(ConceptModel):
     """Starts of the weights' SHA-256, and a number for the code."""
 
     columns: ClassVar[pa.Schema] = score_columns("concept_embedding", "concept_labels")
+    files = (efficientnet.FILE, minilm.FILE, minilm.TOKENIZER, SYNSETS, LEMMAS)
 
     def setup(self) -> None:
         """Loads the network and embeds the labels."""

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curation.media.rendering import Picture
+from curation.models.hub import ModelFiles
 from curation.tables import SCORES
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ class FrameModel(ABC):
     columns: ClassVar[pa.Schema]
     """The columns of `scores` it fills, all nullable."""
 
+    files: tuple[str, ...] = ()
+    """Its files in the folder that `make setup` fills."""
+
     def __init__(self, weights: Path) -> None:
         """Remembers where the weights are.
 
@@ -39,6 +43,21 @@ class FrameModel(ABC):
             weights: the folder of the model files.
         """
         self._weights = weights
+
+    def sources(self) -> list[ModelFiles]:
+        """Files that `make setup` does not bring: they come from a folder or a hub."""
+        return []
+
+    def check(self) -> None:
+        """Refuses, before anything else is done, what `setup` would for want of a file.
+
+        Raises:
+            ValueError: a file is missing; the message names it and says what to do.
+        """
+        for name in self.files:
+            weights_file(self._weights, name)
+        for source in self.sources():
+            source.folder()
 
     @abstractmethod
     def setup(self) -> None:
@@ -135,12 +154,30 @@ def per_clip(
     Returns:
         The outputs of each clip that has frames or not, `[frames, M]`; `[0, 0]` if none has.
     """
+
+    def outputs(frames: Sequence[Picture]) -> npt.NDArray[np.float32]:
+        starts = range(0, len(frames), batch_size)
+        batches = (frames[start : start + batch_size] for start in starts)
+        return np.concatenate([infer(np.stack([prepare(one) for one in them])) for them in batches])
+
+    return split(clips, outputs)
+
+
+def split(
+    clips: Sequence[Sequence[Picture]],
+    outputs: Callable[[Sequence[Picture]], npt.NDArray[np.float32]],
+) -> list[npt.NDArray[np.float32]]:
+    """The outputs of each clip, of one call for the frames of all.
+
+    Args:
+        clips: the frames of each clip.
+        outputs: `[N, ...]` of N frames; not called without a frame.
+
+    Returns:
+        `[frames, ...]` for each clip; `[0, 0]` if none has a frame.
+    """
     frames = [frame for clip in clips for frame in clip]
-    outputs = [
-        infer(np.stack([prepare(frame) for frame in frames[start : start + batch_size]]))
-        for start in range(0, len(frames), batch_size)
-    ]
-    together = np.concatenate(outputs) if outputs else np.empty((0, 0), np.float32)
+    together = outputs(frames) if frames else np.empty((0, 0), np.float32)
     return np.split(together, np.cumsum([len(clip) for clip in clips])[:-1]) if clips else []
 
 

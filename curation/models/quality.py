@@ -187,6 +187,7 @@ class Brisque(FrameModel):
     name: ClassVar[str] = "brisque"
     version = "19526fb799c4-1"
     columns: ClassVar[pa.Schema] = score_columns("quality_brisque")
+    files = (SVM_FILE,)
 
     def setup(self) -> None:
         """Reads the regression."""

@@ -41,6 +41,7 @@ class NsfwClassifier(FrameModel):
     """Start of the weights' SHA-256, and a number for the code of this module."""
 
     columns: ClassVar[pa.Schema] = score_columns("nsfw")
+    files = (FILE,)
 
     def setup(self) -> None:
         """Loads the network."""

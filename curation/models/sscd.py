@@ -48,6 +48,7 @@ class CopyDetector(FrameModel):
         """
         super().__init__(weights)
         self.version = VERSIONS[variant]
+        self.files = (FILES[variant],)
         self._variant = variant
 
     def setup(self) -> None:

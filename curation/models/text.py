@@ -54,6 +54,7 @@ class TextReader(FrameModel):
     name: ClassVar[str] = "pp-ocr"
     version = "090f04abcd9d-6f327246b503-1"
     columns: ClassVar[pa.Schema] = score_columns("text_share", "text_score", "text")
+    files = (DETECTOR, RECOGNISER)
 
     def setup(self) -> None:
         """Loads both networks."""

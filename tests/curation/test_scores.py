@@ -9,6 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from pydantic import ValidationError
+from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_torch_file
 
 from curation import tables
 from curation.clips import ClipsSettings, ClipsStage
@@ -28,6 +31,7 @@ from pipelines.parts import write_parts
 from pipelines.plan import committed_rows
 from pipelines.workspace import Workspace
 from tests.models import weights
+from tests.networks import tiny_classifier, tiny_clip
 from tests.workspaces import small_workspace
 
 KEEPS_ALL = SubsetSettings(buckets={"base_px": 64, "max_repeated_share": 1.0})
@@ -40,8 +44,8 @@ class Redness(FrameModel):
     version: str = "1"
     columns: ClassVar[pa.Schema] = score_columns("nsfw")
 
-    def __init__(self, refuses_above: float = np.inf) -> None:
-        super().__init__(Path())
+    def __init__(self, weights: Path = Path(), refuses_above: float = np.inf) -> None:
+        super().__init__(weights)
         self.refuses_above = refuses_above
 
     def setup(self) -> None:
@@ -99,6 +103,67 @@ def test_every_model_of_the_settings_looks_at_every_clip(clips: tuple[Workspace,
         assert 0 <= row["nsfw"] <= 1
         assert 0 <= row["text_share"] <= 1
         assert row["quality_brisque"] is not None
+
+
+def test_the_full_profile_scores_every_clip(
+    clips: tuple[Workspace, pa.Table], tmp_path: Path
+) -> None:
+    tiny_clip(tmp_path / "clip")
+    tiny_classifier(tmp_path / "vit")
+    save_file({"weight": np.ones((1, 32), np.float32), "bias": np.full(1, 4.0, np.float32)},
+              tmp_path / "head.safetensors")  # fmt: skip
+    settings = ScoresSettings.model_validate(
+        {
+            "concept": {"open_clip": str(tmp_path / "clip")},
+            "aesthetic": {"head": str(tmp_path / "head.safetensors")},
+            "safety": {"transformers": str(tmp_path / "vit"), "unsafe": ("bad",)},
+        }
+    )
+    chosen = models(settings, weights())
+    for model in chosen:
+        model.check()
+    workspace, inputs = clips
+    for row in scored(workspace, inputs, *chosen):
+        assert (row["status"], row["error"]) == ("ok", None)
+        assert [name.split(":")[0] for name in row["models"]] == [
+            *("open-clip", "laion-aesthetic", "image-classifier")
+        ]
+        assert np.linalg.norm(row["concept_embedding"]) == pytest.approx(1, abs=1e-5)
+        assert [set(label) for label in row["concept_labels"]] == [{"label", "score"}] * 5
+        assert 0 <= row["people"] <= 1
+        assert abs(row["aesthetic"] - 4) <= np.sqrt(32)
+        assert 0 <= row["nsfw"] <= 1
+
+
+def test_a_clip_whose_weights_are_nan_fails_as_model(
+    clips: tuple[Workspace, pa.Table], tmp_path: Path
+) -> None:
+    broken = tiny_clip(tmp_path).state_dict()
+    broken["visual.proj"][0] = np.nan
+    save_torch_file(broken, tmp_path / "open_clip_model.safetensors")
+    settings = ScoresSettings.model_validate({"concept": {"open_clip": str(tmp_path)}})
+    workspace, inputs = clips
+    rows = scored(workspace, inputs, *models(settings, weights()))
+    assert {(row["status"], row["reason"]) for row in rows} == {("failed", "model")}
+    assert "open-clip returned NaN" in rows[0]["error"]
+
+
+def test_two_models_of_one_column_are_refused() -> None:
+    settings = ScoresSettings(safety="open-nsfw", quality="tests.curation.test_scores:Redness")
+    with pytest.raises(ValueError, match="models open-nsfw and redness both fill nsfw"):
+        models(settings, weights())
+
+
+def test_an_aesthetic_head_needs_a_clip_below_it() -> None:
+    with pytest.raises(ValidationError, match="needs a `backbone`, or a `concept` by open_clip"):
+        ScoresSettings.model_validate({"aesthetic": {"head": "head.pth"}})
+
+
+def test_a_missing_file_is_told_before_any_model_is_loaded(tmp_path: Path) -> None:
+    settings = ScoresSettings(copy_detection="int8", quality="brisque")
+    for model in models(settings, tmp_path):
+        with pytest.raises(ValueError, match=r"is missing; `make setup` fetches it"):
+            model.check()
 
 
 def test_a_model_sees_the_stored_frames_as_rgb(clips: tuple[Workspace, pa.Table]) -> None:

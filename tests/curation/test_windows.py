@@ -48,6 +48,13 @@ def test_the_head_of_the_video_is_dropped():
     assert (clip.start, clip.end) == (2 * FPS, 12 * FPS)
 
 
+@pytest.mark.parametrize("mode", ["cover", "random"])
+def test_a_video_shorter_than_its_dropped_head_gives_no_clip(mode):
+    settings = WindowSettings(mode=mode, skip_head_s=2.0, min_shot_s=1, min_s=1)
+    assert cut([FPS + 10], settings) == []
+    assert seconds(cut([3 * FPS], settings)) == [1]
+
+
 def test_guards_keep_away_from_cuts_but_not_from_the_ends_of_the_video():
     first, second = cut([8 * FPS, 8 * FPS], WindowSettings(skip_head_s=0, guard_s=0.2))
     assert (first.start, first.end) == (0, 8 * FPS - 5)

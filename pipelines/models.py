@@ -1,0 +1,169 @@
+"""Models that come from a hub: what a recipe needs of them, and fetching it.
+
+Nothing else in Moviola downloads a model, and this only on request, after it has said what.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from curation.models.devices import required
+from curation.models.hub import ModelFiles
+from curation.scores import models
+from pipelines.assets import cache_folder
+from pipelines.recipe import Recipe
+
+BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file as the hub states it."""
+
+    name: str
+
+    size_bytes: int
+
+    sha256: str | None
+    """Of a large file; the hub states none for a small one."""
+
+    git_blob: str
+    """The object id that Git gives a small file."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a hub holds of a model."""
+
+    source: ModelFiles
+
+    commit: str
+    """What the source's revision means today."""
+
+    licence: str
+    """As the repository's card states it."""
+
+    files: tuple[HubFile, ...]
+
+    def __str__(self) -> str:
+        """One line: what, how large, under which licence."""
+        size_mb = sum(file.size_bytes for file in self.files) / 1e6
+        return (
+            f"{self.source.place} at {self.commit}: {size_mb:,.1f} MB in {len(self.files)} files, "
+            f"licence: {self.licence}"
+        )
+
+
+def hub_models(recipe: Recipe) -> list[ModelFiles]:
+    """What the recipe's models need of hubs, each once.
+
+    Raises:
+        ValueError: a model of the recipe cannot be constructed, or names no repository.
+    """
+    chosen = models(recipe.scores, cache_folder() / "models")
+    found = dict.fromkeys(source for model in chosen for source in model.sources())
+    return [source for source in found if source.revision is not None]
+
+
+def listing(source: ModelFiles) -> Listing:
+    """What the hub says of the model; the revision may be a branch or a tag here.
+
+    Raises:
+        ValueError: the hub cannot be reached, has no such repository or revision, or lacks a file.
+    """
+    hub = required("huggingface_hub")
+    with _hub_errors(source):
+        info = hub.HfApi().model_info(source.place, revision=source.revision, files_metadata=True)
+    patterns = (*source.names, *source.extras)
+    files = tuple(
+        HubFile(file.rfilename, file.size, file.lfs.sha256 if file.lfs else None, file.blob_id)
+        for file in info.siblings
+        if any(fnmatch(file.rfilename, pattern) for pattern in patterns)
+    )
+    lacking = sorted(set(source.names) - {file.name for file in files})
+    if lacking:
+        raise ValueError(f"{source.place} at {info.sha} has no {', '.join(lacking)}")
+    card: dict[str, Any] = info.card_data.to_dict() if info.card_data else {}
+    licence = card.get("license_name") or card.get("license") or "not stated"
+    return Listing(source, info.sha, licence, files)
+
+
+def fetch(found: Listing) -> Path:
+    """Puts the files into the cache of `huggingface_hub`, checks them, and returns their folder.
+
+    Raises:
+        ValueError: the revision is no commit, the hub fails, or a file is not the one it stated;
+            such a file is removed, and both hashes are in the message.
+    """
+    source = found.source
+    source.check_pinned()
+    hub = required("huggingface_hub")
+    names = [file.name for file in found.files]
+    with _hub_errors(source):
+        folder = hub.snapshot_download(source.place, revision=source.revision, allow_patterns=names)
+    for file in found.files:
+        _check(file, Path(folder) / file.name)
+    return source.folder()
+
+
+def report(recipe: Recipe, name: str, *, fetching: bool) -> Iterator[str]:
+    """Lines on every model of a hub: first what each is, then, if wanted, its fetching.
+
+    Args:
+        recipe: whose models.
+        name: what the recipe is called.
+        fetching: whether to download what is missing.
+
+    Raises:
+        ValueError: as `listing` and `fetch`; or something is missing and not fetched.
+    """
+    sources = hub_models(recipe)
+    if not sources:
+        yield f"{name} names no model of a hub"
+    missing = []
+    for source in sources:
+        try:
+            yield f"{source.place} at {source.revision}: here, in {source.folder()}"
+        except ValueError:
+            missing.append(listing(source))
+            yield f"{missing[-1]}, not here yet"
+    for found in missing:
+        found.source.check_pinned()
+        if fetching:
+            yield f"{found.source.place}: fetched into {fetch(found)}"
+    if missing and not fetching:
+        raise ValueError(f"{len(missing)} of {len(sources)} models are missing: add --fetch")
+
+
+@contextmanager
+def _hub_errors(source: ModelFiles) -> Iterator[None]:
+    """What goes wrong between here and a hub, as one sentence."""
+    failure = required("httpx2").HTTPError
+    try:
+        yield
+    except (OSError, failure) as error:
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise ValueError(f"{source.place} cannot be had from the hub: {said[0]}") from error
+
+
+def _check(file: HubFile, path: Path) -> None:
+    if file.sha256 is None:
+        digest, stated = hashlib.sha1(usedforsecurity=False), file.git_blob
+        digest.update(b"blob %d\0" % path.stat().st_size)
+    else:
+        digest, stated = hashlib.sha256(), file.sha256
+    with path.open("rb") as content:
+        while block := content.read(BLOCK_BYTES):
+            digest.update(block)
+    if digest.hexdigest() == stated:
+        return
+    for copy in (path.resolve(), path):
+        copy.unlink(missing_ok=True)
+    raise ValueError(
+        f"{file.name} is not the file that the hub states: expected {stated}, got "
+        f"{digest.hexdigest()}. It was removed"
+    )
