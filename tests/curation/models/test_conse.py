@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from benchmarks.accuracy.drawings import DRAWINGS
 from curation.models.conse import LEMMAS, SYNSETS, TOP, Conse, embedded, label_names, unit
 from pipelines.asset_lock import read_lock
-from tests.drawings import DRAWINGS
 
 
 @pytest.fixture(scope="module")

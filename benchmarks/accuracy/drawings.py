@@ -13,16 +13,19 @@ INK = (20, 20, 20)
 
 
 def sheet(red: int, green: int, blue: int) -> Picture:
+    """A sheet of one colour."""
     picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     picture[:] = (red, green, blue)
     return picture
 
 
 def write(picture: Picture, text: str, x: int, y: int) -> None:
+    """Writes into the picture, from its lower left corner on."""
     cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_DUPLEX, 0.9, INK, 2, cv2.LINE_AA)
 
 
 def clock() -> Picture:
+    """A clock with hands and numbers."""
     picture = sheet(200, 190, 170)
     middle = (WIDTH // 2, HEIGHT // 2)
     cv2.circle(picture, middle, 150, (250, 250, 250), -1, cv2.LINE_AA)
@@ -39,6 +42,7 @@ def clock() -> Picture:
 
 
 def crossword() -> Picture:
+    """A page of a crossword, half filled."""
     picture, random = sheet(255, 255, 255), np.random.default_rng(4)
     for y in range(0, HEIGHT, 40):
         for x in range(0, WIDTH, 40):
@@ -50,6 +54,7 @@ def crossword() -> Picture:
 
 
 def ball() -> Picture:
+    """A tennis ball on grass."""
     picture, seam = sheet(40, 90, 50), (245, 245, 245)
     cv2.circle(picture, (320, 180), 120, (205, 225, 60), -1, cv2.LINE_AA)
     cv2.ellipse(picture, (200, 180), (100, 110), 0, -60, 60, seam, 8, cv2.LINE_AA)
@@ -58,6 +63,7 @@ def ball() -> Picture:
 
 
 def abacus() -> Picture:
+    """Beads on rods in a frame."""
     picture, colours = sheet(230, 220, 200), [(200, 30, 30), (30, 90, 200), (240, 190, 20)]
     cv2.rectangle(picture, (80, 30), (560, 330), (120, 70, 30), 16)
     for row in range(6):
