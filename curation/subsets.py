@@ -218,8 +218,8 @@ def _rejected(
     settings: SelectionSettings,
 ) -> pa.Table:
     """The verdicts with these clips rejected: id, reason, `duplicate_of`, `cosine`."""
-    names = ("clip_id", "reason", "duplicate_of", "cosine")
-    kinds = [tables.SELECTION.field(name).type for name in names]
+    names = ("rejected_id", "why", "better_id", "likeness")
+    kinds = [pa.string(), pa.string(), pa.string(), pa.float32()]
     columns = zip(*rows, strict=True) if rows else [()] * len(names)
     found = pa.table(
         [pa.array(list(one), kind) for one, kind in zip(columns, kinds, strict=True)], names
@@ -230,12 +230,13 @@ def _rejected(
         return (
             connection.sql(
                 f"""SELECT v.* REPLACE (
-                if(f.reason IS NULL, v.status, '{tables.REJECTED}') AS status,
-                coalesce(f.reason, v.reason) AS reason,
-                v.audit OR (f.reason IS NOT NULL AND {AUDIT_SQL}) AS audit,
-                f.duplicate_of AS duplicate_of, f.cosine AS cosine)
-            FROM verdicts AS v LEFT JOIN found AS f ON f.clip_id = v.clip_id
-            ORDER BY v.clip_id""",  # noqa: S608 - no text of a user's
+                if(why IS NULL, status, '{tables.REJECTED}') AS status,
+                coalesce(why, reason) AS reason,
+                audit OR (why IS NOT NULL AND {AUDIT_SQL}) AS audit,
+                coalesce(better_id, duplicate_of) AS duplicate_of,
+                coalesce(likeness, cosine) AS cosine)
+            FROM verdicts AS v LEFT JOIN found ON rejected_id = clip_id
+            ORDER BY clip_id""",  # noqa: S608 - no text of a user's
                 params={"seed": str(settings.seed), "audit_share": settings.audit_share},
             )
             .to_arrow_table()
