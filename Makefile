@@ -61,7 +61,7 @@ clean: ## Remove build/ and caches; .venv and your workspaces elsewhere stay
 curate: setup ## The whole way to shards: INPUT=folder-or-URI RECIPE= WORKSPACE= ARGS=; again resumes
 	$(call need,INPUT,path/to/videos)$(MOVIOLA) curate '$(RECIPE)' --input '$(INPUT)' --workspace '$(WORKSPACE)' $(ARGS)
 
-stage: setup ## One stage: NAME=sources|clips|shards
+stage: setup ## One stage: NAME=sources|clips|scores|shards
 	$(call need,NAME,clips)$(MOVIOLA) stage '$(NAME)' '$(RECIPE)' $(if $(INPUT),--input '$(INPUT)') --workspace '$(WORKSPACE)' $(ARGS)
 
 select: setup ## Decide again from stored measures; nothing is decoded

@@ -34,7 +34,7 @@ from curation.stars import Decision, Stars
 class DuplicateSettings(Settings):
     """When two clips show the same, and how such pairs are looked for."""
 
-    threshold: float = Field(default=0.6, gt=0, lt=1)
+    threshold: float = Field(default=0.7, gt=0, lt=1)
     """Clips of different videos this alike or more are duplicates: the mean cosine of their best
     matching frames. Movie Gen takes 0.99, which few re-encoded copies reach."""
 

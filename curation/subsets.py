@@ -110,7 +110,8 @@ def concept_inputs(
     found = found.filter(pc.is_valid(found["concept_embedding"])).sort_by("clip_id")
     ids: list[str] = found["clip_id"].to_pylist()
     numbers = found["concept_embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return ids, numbers.reshape(len(ids), -1).astype(np.float32)
+    width = len(numbers) // max(1, len(ids))
+    return ids, numbers.reshape(len(ids), width).astype(np.float32)
 
 
 def weighed(

@@ -132,7 +132,7 @@ def stage(
     progress: Style | None,
     as_json: bool,
 ) -> None:
-    """One stage (sources, clips or shards) on what the stages before it have made."""
+    """One stage (sources, clips, scores or shards) on what the stages before it have made."""
     loaded = load_recipe(recipe, sets)
     if (name == "sources") != bool(inputs):
         raise click.UsageError("--input belongs to stage sources, and only there")
@@ -141,7 +141,7 @@ def stage(
             work.sources(read_inputs(list(inputs), loaded.recipe.ingest.follow_links))
         else:
             queries.table_names(work.workspace)
-            (work.clips if name == "clips" else work.shards)()
+            getattr(work, name)()
     _finish(work, as_json)
 
 
