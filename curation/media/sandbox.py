@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -68,8 +69,16 @@ class Outcome:
 class Sandbox:
     """Confined calls of functions from JSON arguments to bytes; one call at a time."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, preload: Sequence[str] = ()) -> None:
+        """Remembers what to do; the helper process starts with the first call.
+
+        Args:
+            limits: what one call may use.
+            preload: modules that the functions import late, and that take long; the helper imports
+                them as it starts, once for all calls. They must start no thread.
+        """
         self.limits = limits
+        self._preload = preload
         self._lock = threading.Lock()
         self._zygote: _Zygote | None = None
 
@@ -87,7 +96,7 @@ class Sandbox:
         with self._lock:
             try:
                 if self._zygote is None:
-                    self._zygote = _Zygote()
+                    self._zygote = _Zygote(self._preload)
                 return self._zygote.run(job, self.limits)
             except _ZygoteLost as lost:
                 self._end()
@@ -101,7 +110,7 @@ class Sandbox:
         """What the kernel lets the sandbox enforce, by name (see `curation.media.confine`)."""
         with self._lock:
             if self._zygote is None:
-                self._zygote = _Zygote()
+                self._zygote = _Zygote(self._preload)
             return self._zygote.confinement
 
     def close(self) -> None:
@@ -138,10 +147,10 @@ class _ZygoteLost(Exception):
 class _Zygote:
     """The parent's end of one helper process: a job goes out, an answer comes in, as JSON lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, preload: Sequence[str]) -> None:
         self.scratch, self.lock = make_scratch()
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "curation.media.zygote", str(self.scratch)],
+            [sys.executable, "-P", "-m", "curation.media.zygote", str(self.scratch), *preload],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=_environment(self.scratch),

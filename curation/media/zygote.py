@@ -1,6 +1,6 @@
 """The helper process of a `Sandbox`: imports libraries once, then forks one confined child per job.
 
-Started as `python -m curation.media.zygote FOLDER`. Reads a job as one line of JSON from its
+Started as `python -m curation.media.zygote FOLDER [MODULE …]`. Reads a job as one line of JSON from its
 standard input, writes the answer as one line of JSON to its standard output, and ends when its
 input ends. It has one thread, so that a fork copies a process at rest.
 """
@@ -15,8 +15,9 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from curation.media.child import describe, work
@@ -26,12 +27,20 @@ _HEARTBEAT_S = 1.0
 """How often a waiting zygote looks whether its parent still lives."""
 
 
-def serve(scratch: Path) -> None:
-    """Answers jobs until the parent is gone, then removes `scratch`."""
+def serve(scratch: Path, preload: Sequence[str]) -> None:
+    """Answers jobs until the parent is gone, then removes `scratch`.
+
+    Args:
+        scratch: the folder for the jobs' own folders.
+        preload: modules to import first.
+    """
     parent = os.getppid()
     wake = _wake_on_child()
-    _say(dict(confine_zygote()))
+    confinement = dict(confine_zygote())
     try:
+        for module in preload:
+            _load(module)
+        _say(confinement)
         while (job := _next_job(parent)) is not None:
             answer = _perform(job, Path(tempfile.mkdtemp(prefix="job-", dir=scratch)), parent, wake)
             if answer is None:
@@ -101,18 +110,21 @@ def _perform(job: dict[str, Any], folder: Path, parent: int, wake: int) -> dict[
 def _import(function: str) -> Callable[..., bytes]:
     """The function named `module:name`; its module stays loaded for the children to come."""
     module, name = function.split(":")
-    if module in sys.modules:
-        loaded = sys.modules[module]
-    else:
-        loaded = importlib.import_module(module)
-        if arrow := sys.modules.get("pyarrow"):
-            # Its first conversion imports pandas, a third of a second: here, not in every child.
-            arrow.array([0])
-        # Objects that live on are kept out of the collector, whose marks would unshare their pages.
-        gc.collect()
-        gc.freeze()
-    attribute: Callable[..., bytes] = getattr(loaded, name)
+    attribute: Callable[..., bytes] = getattr(_load(module), name)
     return attribute
+
+
+def _load(module: str) -> ModuleType:
+    if module in sys.modules:
+        return sys.modules[module]
+    loaded = importlib.import_module(module)
+    if arrow := sys.modules.get("pyarrow"):
+        # Its first conversion imports pandas, a third of a second: here, not in every child.
+        arrow.array([0])
+    # Objects that live on are kept out of the collector, whose marks would unshare their pages.
+    gc.collect()
+    gc.freeze()
+    return loaded
 
 
 def _await(child: int, deadline: float, parent: int, wake: int) -> bool | None:
@@ -171,4 +183,4 @@ def _tail(path: Path, size: int = 1000) -> str:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]))
+    serve(Path(sys.argv[1]), sys.argv[2:])

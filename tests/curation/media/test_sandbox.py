@@ -94,6 +94,10 @@ def libraries():
     arrow = pyarrow.array([1, 2]).to_pylist()
     return json.dumps([small.shape, product[0, 0], arrow, cv2.getNumThreads()]).encode()
 
+def loaded(names):
+    threads = len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 1
+    return json.dumps([[name in sys.modules for name in names], threads]).encode()
+
 def link():
     os.symlink("/etc/hostname", "../result")
     os._exit(0)
@@ -224,6 +228,13 @@ def test_a_child_sees_an_empty_folder_one_thread_and_no_secrets(sandbox, monkeyp
 def test_numpy_opencv_pyav_and_arrow_work_after_the_fork(sandbox):
     for _ in range(3):
         assert sandbox.run("calls:libraries").result == b"[[8, 8, 3], 300.0, [1, 2], 1]"
+
+
+def test_modules_are_imported_before_the_fork_where_wanted_and_start_no_thread(sandbox):
+    names = ["torch", "wave"]
+    assert sandbox.run("calls:loaded", names=names).result == b"[[false, false], 1]"
+    with Sandbox(Limits(), preload=names) as ready:
+        assert ready.run("calls:loaded", names=names).result == b"[[true, true], 1]"
 
 
 def test_a_link_left_in_place_of_the_result_is_not_followed(sandbox):
