@@ -31,6 +31,7 @@ from curation.signals.repeats import FrameDifference, frame_difference
 from curation.signals.slideshow import unexplained_px
 from curation.signals.vectors import PairMotion, VectorEstimator, codec_vectors, pair_motion
 from curation.signals.vmaf_motion import sampled_rows, vmaf_motion_of_rows
+from curation.small_frames import SmallFrames
 
 CHUNK = 64
 """Frames that are measured in one go."""
@@ -131,6 +132,7 @@ class DecodePass:
         settings: tuple[ShotSettings, MeasureSettings, FrameSettings],
         still_every_s: float,
         spool: BinaryIO,
+        small_frames: SmallFrames | None = None,
     ) -> None:
         """Prepares for a video.
 
@@ -142,6 +144,7 @@ class DecodePass:
             settings: detectors, sampling rates, pictures.
             still_every_s: seconds from picture to picture.
             spool: a scratch file for the pictures.
+            small_frames: takes a tiny copy of every frame, if given.
         """
         shots, self._measures, self._pictures = settings
         self._scorer = ContentScorer(shots, 1.0 / frame_s)
@@ -150,6 +153,7 @@ class DecodePass:
         scale = min(1.0, self._pictures.long_side_px / max(width, height))
         self._picture_px = (max(1, round(width * scale)), max(1, round(height * scale)))
         self._still_every_s, self._spool = still_every_s, spool
+        self._small_frames = small_frames
         self._estimate = VectorEstimator()
         self._views: list[View] = []
         self._previous: View | None = None
@@ -186,6 +190,8 @@ class DecodePass:
             series.times_s.append(view.time_s)
             series.content.append(self._scorer(view.bgr, view.luma))
             series.brightness.append(sum(cv2.mean(view.bgr)[:3]) / 3.0)
+            if self._small_frames is not None:
+                self._small_frames.append(view.bgr)
         for view in views:
             self._pair(view)
         for view in views:

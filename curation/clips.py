@@ -10,14 +10,17 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curation.analysis import DecodePass, FrameSettings, MeasureSettings, Series, Still
-from curation.detectors import ShotSettings
+from curation.detectors import ShotSettings, Transition
+from curation.gradual import with_network
 from curation.ingest import content_hash
 from curation.measures import borders, measures
 from curation.media.decode import VideoReader
 from curation.media.errors import MediaError
 from curation.media.sandbox import Limits, Sandbox
+from curation.models.transnet import check_transnet
 from curation.settings import Settings, fingerprint
 from curation.shots import shots, transitions
+from curation.small_frames import SmallFrames
 from curation.stage import Stage
 from curation.storage import StorageError, local_copy
 from curation.tables import CLIPS, OK, clip_id, failed_row
@@ -47,9 +50,17 @@ class ClipsStage(Stage):
     ]
     """The columns of `videos` that it takes."""
 
-    def __init__(self, settings: ClipsSettings, limits: Limits) -> None:
-        """Names what to do; `setup` prepares the worker."""
-        self._settings, self._limits = settings, limits
+    def __init__(
+        self, settings: ClipsSettings, limits: Limits, weights: Path | None = None
+    ) -> None:
+        """Names what to do; `setup` prepares the worker.
+
+        Args:
+            settings: what decides on the clips.
+            limits: what one video may use.
+            weights: the folder of the model files, for `shots.transnet`.
+        """
+        self._settings, self._limits, self._weights = settings, limits, weights
 
     @property
     def fingerprint(self) -> str:
@@ -57,8 +68,16 @@ class ClipsStage(Stage):
         return fingerprint(self.name, self.version, self._settings)
 
     def setup(self) -> None:
-        """Starts the confined helper process, which imports the media libraries once."""
-        self._sandbox = Sandbox(self._limits)
+        """Prepares the confined helper process, which imports the libraries once.
+
+        Raises:
+            ValueError: `shots.transnet` is on, and its weights or the package torch are missing.
+        """
+        self._network: str | None = None
+        if self._settings.shots.transnet is not None:
+            assert self._weights is not None, "shots.transnet needs the folder of its weights"
+            self._network = str(check_transnet(self._weights).absolute())
+        self._sandbox = Sandbox(self._limits, preload=["torch"] if self._network else [])
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """One row per video: its clips, or why there are none."""
@@ -87,6 +106,7 @@ class ClipsStage(Stage):
                 for name in ("video_id", "stream_index", "width", "height", "rotation_deg")
             },
             settings=self._settings.model_dump(mode="json"),
+            network=self._network,
         )
         if outcome.result is None:
             assert outcome.reason is not None
@@ -101,7 +121,9 @@ class ClipsStage(Stage):
         return table
 
 
-def analyse(path: str, video: dict[str, Any], settings: dict[str, Any]) -> bytes:
+def analyse(
+    path: str, video: dict[str, Any], settings: dict[str, Any], network: str | None = None
+) -> bytes:
     """The row of one video as an Arrow stream; runs in the sandbox.
 
     Args:
@@ -109,6 +131,7 @@ def analyse(path: str, video: dict[str, Any], settings: dict[str, Any]) -> bytes
         video: `video_id`, `stream_index`, `width`, `height` and `rotation_deg` as the probe found
             them.
         settings: a `ClipsSettings` as JSON.
+        network: the file of TransNet V2's weights, where the settings want it.
 
     Raises:
         MediaError: not one frame could be decoded.
@@ -118,6 +141,7 @@ def analyse(path: str, video: dict[str, Any], settings: dict[str, Any]) -> bytes
     cv2.setNumThreads(1)
     with (
         tempfile.TemporaryFile() as spool,
+        SmallFrames() as small_frames,
         VideoReader(path, video["stream_index"], motion_vectors=True) as reader,
     ):
         decode_pass = DecodePass(
@@ -128,6 +152,7 @@ def analyse(path: str, video: dict[str, Any], settings: dict[str, Any]) -> bytes
             (chosen.shots, chosen.measures, chosen.frames),
             chosen.windows.min_s / chosen.frames.count,
             spool,
+            small_frames if network is not None else None,
         )
         for frame in reader.frames():
             decode_pass.add(frame)
@@ -140,7 +165,9 @@ def analyse(path: str, video: dict[str, Any], settings: dict[str, Any]) -> bytes
             "decode_failures": reader.failures,
             "decoded_s": reader.end_s,
             "status": OK,
-        } | _clips(video, series, reader, chosen, spool)
+        }
+        boundaries = _boundaries(series, reader.frame_s, chosen, small_frames, network)
+        row |= _clips(video, series, reader.end_s, boundaries, chosen, spool)
     sink = pa.BufferOutputStream()
     table = pa.Table.from_pylist([row], schema=CLIPS)
     with pa.ipc.new_stream(sink, CLIPS) as writer:
@@ -149,23 +176,42 @@ def analyse(path: str, video: dict[str, Any], settings: dict[str, Any]) -> bytes
     return content
 
 
+def _boundaries(
+    series: Series,
+    frame_s: float,
+    settings: ClipsSettings,
+    small_frames: SmallFrames,
+    network: str | None,
+) -> list[Transition]:
+    content = np.asarray(series.content, np.float32)
+    brightness = np.asarray(series.brightness, np.float32)
+    found = transitions(content, brightness, series.jumps, 1.0 / frame_s, settings.shots)
+    if network is None or settings.shots.transnet is None or content.size == 1:
+        return found
+    return with_network(
+        found,
+        small_frames,
+        brightness,
+        settings.shots.transnet,
+        Path(network),
+        1.0 / frame_s,
+        settings.windows.min_shot_s,
+    )
+
+
 def _clips(
     video: dict[str, Any],
     series: Series,
-    reader: VideoReader,
+    end_s: float,
+    boundaries: list[Transition],
     settings: ClipsSettings,
     spool: BinaryIO,
 ) -> dict[str, Any]:
     times_s = np.asarray(series.times_s)
-    content = np.asarray(series.content, np.float32)
-    fps = 1.0 / reader.frame_s
-    boundaries = transitions(
-        content, np.asarray(series.brightness, np.float32), series.jumps, fps, settings.shots
-    )
     found = windows(
-        shots(boundaries, times_s.size), times_s, reader.end_s, video["video_id"], settings.windows
+        shots(boundaries, times_s.size), times_s, end_s, video["video_id"], settings.windows
     )
-    edges_s = np.append(times_s, reader.end_s)
+    edges_s = np.append(times_s, end_s)
     display_px = (video["width"], video["height"])
     clips, frames = [], []
     for window in found:

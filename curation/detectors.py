@@ -7,10 +7,12 @@ extent, from the frame at which it begins to go dark to the one at which it is b
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
+from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 from scenedetect import (
     AdaptiveDetector,
     ContentDetector,
@@ -19,7 +21,7 @@ from scenedetect import (
     ThresholdDetector,
 )
 
-from curation.settings import Settings
+from curation.settings import FINGERPRINT, Settings
 
 Floats = npt.NDArray[np.float32]
 
@@ -86,6 +88,20 @@ class FlashSettings(Settings):
     """How long it may take."""
 
 
+class TransNetSettings(Settings):
+    """TransNet V2, a network that finds transitions in their whole length, dissolves above all.
+
+    Needs `pip install 'moviola[models]'`, and the weights that `make setup` fetches.
+    """
+
+    threshold: float = Field(default=0.4, gt=0, lt=1)
+    """Smallest probability of a transition. The authors take 0.5; 0.4 favours finding them."""
+
+    everywhere: bool = False
+    """Look at every frame, which costs ten times the rest of the pass, instead of only where one
+    picture seems to turn into another, in shots that are long enough for a clip."""
+
+
 class ShotSettings(Settings):
     """Which detectors run, each with its thresholds; null turns one off. Their cuts are united."""
 
@@ -93,9 +109,19 @@ class ShotSettings(Settings):
     content: ContentSettings | None = ContentSettings()
     fades: FadeSettings | None = FadeSettings()
     flashes: FlashSettings | None = FlashSettings()
+    transnet: TransNetSettings | None = None
 
     shake_threshold: float = 27.0
     """ContentDetector threshold of `shots_per_s`: a shaking camera makes false cuts."""
+
+    @model_serializer(mode="wrap")
+    def _dumped(
+        self, dump: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        values: dict[str, Any] = dump(self)
+        if info.context == FINGERPRINT and self.transnet is None:
+            del values["transnet"]
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +134,7 @@ class Transition:
     start: int
     end: int
     kind: str
+    """`cut`, `dissolve` (whatever takes time and is no fade: a wipe too) or `fade`."""
 
 
 def adaptive_cuts(content: Floats, settings: AdaptiveSettings) -> list[int]:

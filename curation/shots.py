@@ -29,7 +29,7 @@ BLENDED_FRAMES = 2
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """Frames `start` to `end` (not included); around it lies `start`, `end`, `cut` or `fade`."""
+    """Frames `start` to `end` (not included); around it lies `start`, `end`, or a `Transition`."""
 
     start: int
     end: int

@@ -238,8 +238,8 @@ CLIP = pa.struct(
         _field("duration_s", pa.float64(), "`end_s` - `start_s`; 0 for an image"),
         _field("shot_start_s", pa.float64(), "start of the shot that holds the clip"),
         _field("shot_end_s", pa.float64(), "end of the shot that holds the clip"),
-        _field("cut_before", pa.string(), "what begins the shot: `start`, `cut` or `fade`"),
-        _field("cut_after", pa.string(), "what ends the shot: `end`, `cut` or `fade`"),
+        _field("cut_before", pa.string(), "what begins the shot: `start`, `cut`, `dissolve` or `fade`"),
+        _field("cut_after", pa.string(), "what ends the shot: `end`, `cut`, `dissolve` or `fade`"),
         *MEASURES,
         _field("camera_path", pa.list_(CAMERA_STEP), "camera motion over the clip"),
     ]
@@ -269,7 +269,7 @@ CLIPS = pa.schema(
                 pa.struct(
                     [
                         _field("time_s", pa.float64(), "time"),
-                        _field("kind", pa.string(), "`cut` or `fade`"),
+                        _field("kind", pa.string(), "`cut`, `dissolve` or `fade`"),
                     ]
                 )
             ),

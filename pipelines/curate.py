@@ -162,7 +162,7 @@ def plans(
 
 def clips_stage(recipe: Recipe) -> ClipsStage:
     """The decode pass as the recipe wants it."""
-    return ClipsStage(recipe.clips, recipe.limits)
+    return ClipsStage(recipe.clips, recipe.limits, cache_folder() / "models")
 
 
 def clip_inputs(videos: pa.Table) -> pa.Table:

@@ -43,9 +43,9 @@ def row_of(path: Path) -> dict[str, Any]:
     return {name: row[name] for name in ClipsStage.reads}
 
 
-def run_stage(paths: list[Path]) -> list[dict[str, Any]]:
+def run_stage(paths: list[Path], settings: ClipsSettings | None = None) -> list[dict[str, Any]]:
     """The rows of the clips stage, without frames."""
-    stage = ClipsStage(ClipsSettings(), Limits())
+    stage = ClipsStage(settings or ClipsSettings(), Limits(), cache_folder() / "models")
     stage.setup()
     rows = pa.Table.from_pylist([row_of(path) for path in paths])
     return stage(rows).drop(["frames"]).to_pylist()

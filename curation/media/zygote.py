@@ -1,7 +1,7 @@
 """The helper process of a `Sandbox`: imports libraries once, then forks one confined child per job.
 
-Started as `python -m curation.media.zygote FOLDER [MODULE …]`. Reads a job as one line of JSON from its
-standard input, writes the answer as one line of JSON to its standard output, and ends when its
+Started as `python -m curation.media.zygote FOLDER [MODULE …]`. Reads a job as one line of JSON from
+its standard input, writes the answer as one line of JSON to its standard output, and ends when its
 input ends. It has one thread, so that a fork copies a process at rest.
 """
 

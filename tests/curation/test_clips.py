@@ -1,5 +1,7 @@
 import io
 import json
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -11,6 +13,7 @@ from curation.ingest import content_hash
 from curation.media.errors import MediaError
 from curation.media.probe import probe
 from curation.media.sandbox import Limits
+from curation.settings import fingerprint
 from curation.tables import CLIPS, MEASURES, MOTION_MEASURES
 from tests import media
 
@@ -156,13 +159,22 @@ def test_a_file_without_frames_is_a_media_error():
     assert caught.value.reason in ("changed", "no_frames")
 
 
-def stage_rows(*paths, **changes):
+def dissolve():
+    """5 s of a test card dissolve within a second into 5 s of a fractal; 320x180, 25 fps."""
+    first = media.source(seconds=5.5)
+    second = ("-f", "lavfi", "-t", "5.5", "-i", "mandelbrot=size=320x180:rate=25")
+    blend = "[0:v][1:v]xfade=transition=fade:duration=1:offset=4.5,format=yuv420p[v]"
+    joined = ("-filter_complex", blend, "-map", "[v]")
+    return media.ffmpeg("dissolve.mp4", *first, *second, *joined, *media.H264)
+
+
+def stage_rows(*paths, settings=None, weights=None, **changes):
     rows = []
     for number, path in enumerate(paths):
         row = video_of(path) | {"video_id": f"v{number}"}
         row |= {"uris": [str(path)], "sha256": content_hash(path)} | changes
         rows.append({name: row[name] for name in ClipsStage.reads})
-    stage = ClipsStage(ClipsSettings(), Limits())
+    stage = ClipsStage(ClipsSettings.model_validate(settings or {}), Limits(), weights)
     stage.setup()
     return stage(pa.Table.from_pylist(rows)).to_pylist()
 
@@ -190,6 +202,34 @@ def test_another_copy_of_the_content_will_do():
     assert row["status"] == "ok"
 
 
+TRANSNET = SETTINGS | {"shots": {"transnet": {}}}
+
+
+def test_the_network_finds_a_dissolve_that_the_other_detectors_miss(model_weights):
+    (bare,) = stage_rows(dissolve(), settings=SETTINGS)
+    assert [len(bare["clips"]), bare["cuts"]] == [1, []]
+    (row,) = stage_rows(dissolve(), settings=TRANSNET, weights=model_weights)
+    assert [cut["kind"] for cut in row["cuts"]] == ["dissolve"]
+    before, after = row["clips"]
+    assert before["end_s"] <= 4.6 and after["start_s"] >= 5.4
+    assert (before["cut_after"], after["cut_before"]) == ("dissolve", "dissolve")
+
+
+def test_missing_weights_are_an_error_before_any_video_is_opened(tmp_path):
+    with pytest.raises(ValueError, match=r"transnetv2\.pth is missing; `make setup` fetches it"):
+        stage_rows(media.plain(), settings=TRANSNET, weights=tmp_path, uris=["/nowhere/at-all"])
+
+
+def test_without_the_network_torch_is_not_imported():
+    code = f"""if True:
+        import sys
+        from curation.clips import analyse
+        analyse({str(two_shots())!r}, {video_of(two_shots())!r}, {{}})
+        sys.exit("torch" in sys.modules)
+    """
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_any_key_of_the_settings_changes_the_fingerprint():
     def named(**settings):
         return ClipsStage(ClipsSettings.model_validate(settings), Limits()).fingerprint
@@ -197,3 +237,9 @@ def test_any_key_of_the_settings_changes_the_fingerprint():
     assert named() == named()
     assert named() != named(frames={"count": 5})
     assert named() != named(shots={"content": None})
+    assert named() != named(shots={"transnet": {}}) != named(shots={"transnet": {"threshold": 0.5}})
+
+
+def test_rows_from_before_there_was_a_network_stand():
+    assert ClipsStage(ClipsSettings(), Limits()).fingerprint == "780a43d6b3c0"
+    assert fingerprint(ClipsSettings().shots) == "66acffdd420a"

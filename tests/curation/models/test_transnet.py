@@ -58,7 +58,7 @@ def test_it_computes_on_one_thread(network):
 
 
 def test_a_missing_file_is_an_error_that_names_it(tmp_path):
-    with pytest.raises(ValueError, match="transnetv2.pth is missing; `make setup` fetches it"):
+    with pytest.raises(ValueError, match=r"transnetv2\.pth is missing; `make setup` fetches it"):
         check_transnet(tmp_path)
 
 
@@ -70,5 +70,5 @@ def test_missing_torch_is_an_error_that_says_what_to_install(tmp_path, monkeypat
 
 def test_another_checkpoint_is_refused(tmp_path):
     torch.save({"fc1.weight": torch.zeros(2)}, tmp_path / FILE)
-    with pytest.raises(ValueError, match="holds no TransNet V2: .* is missing"):
+    with pytest.raises(ValueError, match=r"holds no TransNet V2: .* is missing"):
         TransNet(tmp_path / FILE)
