@@ -1,4 +1,4 @@
-"""Transitions that take time (dissolves, wipes, fades), as TransNet V2 sees them.
+"""Transitions that take time (dissolves, fades), as TransNet V2 sees them.
 
 The network costs ten times what all else of the decode pass does. So, unless told to look
 everywhere, it looks only where a cheap measure suspects that one picture turns into another, within
