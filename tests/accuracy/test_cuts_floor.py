@@ -46,5 +46,6 @@ def test_with_transnet_no_clip_holds_a_dissolve(tmp_path):
     found = found_by_moviola(joined.path, ShotSettings(transnet=TransNetSettings()))
     leaking, num_clips, cover = leaks(joined, found)
     assert [transition.kind for transition in found] == ["dissolve", "dissolve"]
-    assert (leaking.total(), num_clips) == (0, 3)
-    assert cover >= 0.85
+    # Once the head is dropped, the first of the three shots is too short for a clip.
+    assert (leaking.total(), num_clips) == (0, 2)
+    assert cover >= 0.65
