@@ -61,6 +61,7 @@ class ClipsStage(Stage):
             weights: the folder of the model files, for `shots.transnet`.
         """
         self._settings, self._limits, self._weights = settings, limits, weights
+        self._network: str | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -73,7 +74,6 @@ class ClipsStage(Stage):
         Raises:
             ValueError: `shots.transnet` is on, and its weights or the package torch are missing.
         """
-        self._network: str | None = None
         if self._settings.shots.transnet is not None:
             assert self._weights is not None, "shots.transnet needs the folder of its weights"
             self._network = str(check_transnet(self._weights).absolute())
