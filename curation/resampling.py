@@ -41,7 +41,7 @@ class ResamplingSettings(Settings):
     """Share of samples that are wider than high."""
 
     people: Quota = Quota()
-    """Share of samples that show people."""
+    """Share of samples that show people, by score `people`: that of a CLIP in `scores.concept`."""
 
     seed: int = 0
     """Decides which clips of a concept get a copy more than others."""

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
+from curation.review import unescaped
 from curation.settings import Settings
 
 RETRIEVED = pa.schema(
@@ -45,14 +46,15 @@ class RetrievalSettings(Settings):
     """Which clips are retrieved for the phrases of a taxonomy."""
 
     k_text: int = Field(default=100, ge=0)
-    """Clips nearest to each phrase."""
+    """Clips nearest to each phrase; without meaning once there are seeds."""
 
     k_video: int = Field(default=50, ge=0)
     """Clips nearest to each seed, itself included."""
 
     seeds: Path | None = None
-    """Clips that people picked: a CSV file with the columns `phrase` and `clip_id`. null retrieves
-    by text alone, which is how seeds are found."""
+    """Clips that people picked: a CSV file with columns `phrase` and `clip_id`, such as a review
+    file, of which those with the verdict `keep` count. Only clips around these are then taken. null
+    takes clips near the phrases, which is how seeds are found."""
 
 
 class Seed(NamedTuple):
@@ -73,28 +75,34 @@ def read_seeds(path: Path) -> list[Seed]:
     """The seeds in a CSV file, in its order.
 
     Raises:
-        ValueError: there is no such file, it is no CSV in UTF-8 with exactly the columns `phrase`
-            and `clip_id`, or a line lacks one, or repeats another; the message names the line.
+        ValueError: there is no such file, it is no CSV in UTF-8 with the columns `phrase` and
+            `clip_id`, a line lacks one, or repeats another, the message names the line; or there
+            is no seed in it.
     """
-    found: list[Seed] = []
+    found: dict[Seed, None] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             header = [name.strip() for name in next(reader, [])]
-            if sorted(header) != ["clip_id", "phrase"]:
+            if not {"clip_id", "phrase"} <= set(header):
                 raise ValueError(f"{path} should have the columns phrase,clip_id and has {header}")
-            for cells in filter(None, reader):
+            for cells in filter(any, reader):
                 texts = dict(zip(header, map(str.strip, cells), strict=False))
-                if len(cells) != 2 or not all(texts.values()):
+                if texts.get("verdict", "keep").lower() != "keep":
+                    continue
+                seed = Seed(unescaped(texts.get("phrase", "")), texts.get("clip_id", ""))
+                if len(cells) != len(header) or not all(seed):
                     raise ValueError(f"{path}, line {reader.line_num}: one phrase and one clip_id")
-                found.append(Seed(**texts))
-                if found[-1] in found[:-1]:
+                if seed in found:
                     raise ValueError(f"{path}, line {reader.line_num}: repeats an earlier line")
+                found[seed] = None
     except OSError as error:
         raise ValueError(f"the seeds {path} cannot be read: {error.strerror}") from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is no CSV in UTF-8: {error}") from error
-    return found
+    if not found:
+        raise ValueError(f"{path} holds no seed: no line, or none with the verdict `keep`")
+    return list(found)
 
 
 def retrieve(

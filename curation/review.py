@@ -29,7 +29,7 @@ FACTS = (
     *("uri", "start_s", "end_s", "duration_s", "width", "height", "fps"),
     *("motion_vmaf", "motion_vector_px", "camera_shake", "shots_per_s"),
     *("sharpness", "contrast", "colourfulness", *SCORE_MEASURES),
-    *("duplicate_of", "concept_id"),
+    *("duplicate_of", "phrase", "concept_id"),
 )
 """What is known of each clip, for the person who looks."""
 

@@ -4,7 +4,8 @@
   scores come after all others, since models only look at what those leave.
 - A measure that is missing or not finite never passes: the reason is then `<rule>:unscored`.
 - What passes the rules still needs a bucket: `bucket:duration`, `bucket:fps`, `bucket:size`.
-- What comes after the rules is in `curation.subsets`: duplicates, reviews, weights.
+- What comes after the rules is in `curation.subsets` (duplicates, retrieval, reviews) and
+  `curation.balance` (weights).
 - Every clip of every accepted video gets one row per subset, so the counts always add up.
 """
 
@@ -22,6 +23,7 @@ from curation.buckets import SHAPE, BucketSettings, clip_bucket
 from curation.concepts import ConceptSettings
 from curation.duplicates import DuplicateSettings
 from curation.resampling import ResamplingSettings
+from curation.retrieval import RetrievalSettings
 from curation.rules import SCORE_MEASURES, Rule, check_rule, rule_sql
 from curation.settings import Settings, fingerprint
 from curation.views import Rows, connect
@@ -30,7 +32,7 @@ VERSION = 1
 """Raised when the same rules over the same measures give other verdicts."""
 
 
-BUILT_IN = ("kind", "bucket", "duplicate", "review")
+BUILT_IN = ("kind", "bucket", "duplicate", "retrieval", "review")
 """Reasons that no rule of a recipe may be called by."""
 
 AUDIT_SQL = "md5_number_lower($seed || ':' || clip_id) < $audit_share * pow(2, 64)"
@@ -48,6 +50,10 @@ class SubsetSettings(Settings):
 
     buckets: BucketSettings = BucketSettings()
     """Sizes and durations of the samples."""
+
+    retrieval: RetrievalSettings | None = None
+    """Takes only clips near the phrases that the model of `scores.concept` knows, or near clips
+    that people picked for these; null takes all."""
 
     review: Literal["required"] | None = None
     """`required` takes only clips that a person has kept (`moviola review`)."""
@@ -120,7 +126,7 @@ def select(
             f"""SELECT $subset AS subset, clip_id, video_id,
                 if(reason IS NULL, '{tables.OK}', '{tables.REJECTED}') AS status, reason,
                 reason IS NOT NULL AND {AUDIT_SQL} AS audit,
-                NULL AS duplicate_of, NULL AS cosine,
+                NULL AS duplicate_of, NULL AS cosine, NULL AS phrase,
                 NULL AS concept_id, 1 AS weight, 1 AS copies,
                 $fingerprint AS fingerprint
             FROM (

@@ -1,12 +1,13 @@
-"""From what the rules leave to what a subset trains on.
+"""What comes after the rules: clips that still go, for what a rule on one clip cannot see.
 
-Duplicates go, then clips that people did not keep; what is left is weighed by its concept.
+First duplicates, then what no phrase retrieves, then what no person keeps.
 
 Every function takes verdicts (`tables.SELECTION`) of one subset and returns them with more decided,
 in the same order, one row per clip. Later steps see only what earlier ones keep.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import duckdb
 import numpy as np
@@ -16,11 +17,10 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from curation import tables
-from curation.concepts import Concepts
 from curation.copy_embeddings import frame_embeddings
 from curation.duplicates import find_duplicates
 from curation.embedded_clips import NONE, EmbeddedClips
-from curation.resampling import ResamplingSettings, resample
+from curation.retrieval import RetrievalSettings, read_seeds, retrieve
 from curation.review import review_reasons
 from curation.rules import MEASURES
 from curation.selection import AUDIT_SQL, SelectionSettings
@@ -29,6 +29,18 @@ from curation.views import Rows, connect
 
 DUPLICATE = "duplicate"
 UNSCORED = f"{DUPLICATE}:unscored"
+RETRIEVAL = "retrieval"
+LATER = (RETRIEVAL, "review:")
+"""What reasons begin with that only clips get which are no duplicates."""
+
+
+class Rejection(NamedTuple):
+    """A clip that goes; the names are those of no column of `tables.SELECTION`."""
+
+    rejected_id: str
+    why: str
+    better_id: str | None = None
+    likeness: float | None = None
 
 
 def without_duplicates(
@@ -59,7 +71,7 @@ def without_duplicates(
         ValueError: what `find_duplicates` raises.
     """
     assert settings.duplicates is not None
-    kept = _kept(verdicts)
+    kept = kept_ids(verdicts)
     embedded, _ = frame_embeddings(_of_clips(scores, kept))
     order = _by_quality(clips, videos, scores, settings.duplicates.prefer)
     place = pc.index_in(pa.array(embedded.ids, pa.string()), value_set=order)
@@ -71,14 +83,60 @@ def without_duplicates(
         decided=None if known.ids or earlier is None else _decided(earlier, verdicts),
     )
     found = dict(zip(embedded.ids, decisions, strict=True))
-    rows: list[tuple[str, str, str | None, float | None]] = []
+    rows: list[Rejection] = []
     for clip_id in kept.to_pylist():
         decision = found.get(clip_id)
         if decision is None:
-            rows.append((clip_id, UNSCORED, None, None))
+            rows.append(Rejection(clip_id, UNSCORED))
         elif decision.duplicate_of is not None:
-            rows.append((clip_id, DUPLICATE, decision.duplicate_of, decision.cosine))
+            rows.append(Rejection(clip_id, DUPLICATE, decision.duplicate_of, decision.cosine))
     return _rejected(verdicts, rows, settings)
+
+
+def retrieved(
+    verdicts: pa.Table,
+    settings: SelectionSettings,
+    retrieval: RetrievalSettings,
+    scores: Rows,
+    phrases: Sequence[str],
+    phrase_embeddings: npt.NDArray[np.float32],
+) -> pa.Table:
+    """The verdicts with every clip rejected that no phrase retrieves, and `phrase` where one does.
+
+    A clip that several retrieve is told by the phrase it is nearest to, or of whose seeds. A kept
+    clip without a concept embedding is rejected as `retrieval:unscored`.
+
+    Args:
+        verdicts: so far.
+        settings: for the audit share.
+        retrieval: how many clips of a phrase, and around which seeds.
+        scores: table `scores`.
+        phrases: `[P]`.
+        phrase_embeddings: `[P, D]`, in the space of the concept embeddings.
+
+    Raises:
+        ValueError: what `read_seeds` and `retrieve` raise.
+    """
+    kept = kept_ids(verdicts)
+    seeds = read_seeds(retrieval.seeds) if retrieval.seeds else []
+    wanted = pa.array([*kept.to_pylist(), *(seed.clip_id for seed in seeds)], pa.string())
+    ids, embeddings = concept_embeddings(scores, wanted.unique())
+    eligible = pc.is_in(pa.array(ids, pa.string()), value_set=kept)
+    # Seeds, once people have picked them, stand for their phrases.
+    retrieval = retrieval.model_copy(update={"k_text": 0}) if seeds else retrieval
+    found = retrieve(
+        ids, embeddings, phrases, phrase_embeddings, seeds, retrieval, np.asarray(eligible, bool)
+    )
+    nearest: dict[str, str] = {}
+    for row in found.sort_by([("cosine", "descending")]).to_pylist():
+        nearest.setdefault(row["clip_id"], row["phrase"])
+    embedded = set(ids)
+    rows: list[Rejection] = []
+    for clip_id in kept.to_pylist():
+        if clip_id not in nearest:
+            why = RETRIEVAL if clip_id in embedded else f"{RETRIEVAL}:unscored"
+            rows.append(Rejection(clip_id, why))
+    return with_values(_rejected(verdicts, rows, settings), "phrase", nearest)
 
 
 def reviewed(
@@ -92,21 +150,17 @@ def reviewed(
         subset: its name.
         reviews: rows of table `reviews`.
     """
-    kept = _kept(verdicts)
+    kept = kept_ids(verdicts)
     reasons = review_reasons(subset, kept, reviews)
     pairs = zip(kept.to_pylist(), reasons.to_pylist(), strict=True)
-    return _rejected(verdicts, [(i, why, None, None) for i, why in pairs if why], settings)
+    return _rejected(verdicts, [Rejection(i, why) for i, why in pairs if why], settings)
 
 
-def concept_inputs(
-    verdicts: Sequence[pa.Table], scores: Rows
+def concept_embeddings(
+    scores: Rows, clip_ids: pa.ChunkedArray | pa.Array
 ) -> tuple[list[str], npt.NDArray[np.float32]]:
-    """Ids, sorted, and concept embeddings, `[N, D]`, of the clips that some subset keeps.
-
-    Clips without an embedding are left out.
-    """
-    kept = pa.chunked_array([chunk for one in verdicts for chunk in _kept(one).chunks], pa.string())
-    found = _of_clips(scores, kept.unique()).to_table(columns=["clip_id", "concept_embedding"])
+    """Ids, sorted, and concept embeddings, `[N, D]`, of those of the clips that have one."""
+    found = _of_clips(scores, clip_ids).to_table(columns=["clip_id", "concept_embedding"])
     found = found.filter(pc.is_valid(found["concept_embedding"])).sort_by("clip_id")
     ids: list[str] = found["clip_id"].to_pylist()
     numbers = found["concept_embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
@@ -114,72 +168,17 @@ def concept_inputs(
     return ids, numbers.reshape(len(ids), width).astype(np.float32)
 
 
-def weighed(
-    verdicts: pa.Table,
-    clip_ids: Sequence[str],
-    concepts: Concepts,
-    landscape: Mapping[str, bool],
-    settings: ResamplingSettings | None,
-) -> pa.Table:
-    """The verdicts with `concept_id`, and with weight and copies where resampling is wanted.
-
-    A kept clip without a concept keeps weight 1 and one copy.
-
-    Args:
-        verdicts: so far.
-        clip_ids: `[N]`, the clips of `concepts.ids`.
-        concepts: the concept of each of these clips.
-        landscape: whether each is wider than high.
-        settings: null leaves all at weight 1.
-
-    Raises:
-        ValueError: what `resample` raises.
-    """
-    concept_of = dict(zip(clip_ids, concepts.ids.tolist(), strict=True))
-    own = [clip_id for clip_id in _kept(verdicts).to_pylist() if clip_id in concept_of]
-    ids = np.array([concept_of[clip_id] for clip_id in own], np.int64)
-    columns = {"concept_id": dict(zip(own, ids.tolist(), strict=True))}
-    if settings is not None:
-        wide = np.array([landscape[clip_id] for clip_id in own], bool)
-        found = resample(own, ids, wide, np.zeros(len(own), bool), settings)
-        columns["weight"] = dict(zip(own, found.weights.tolist(), strict=True))
-        columns["copies"] = dict(zip(own, found.copies.tolist(), strict=True))
-    every = verdicts["clip_id"].to_pylist()
-    for name, values in columns.items():
-        place = tables.SELECTION.get_field_index(name)
-        old = verdicts[name].to_pylist()
-        new = [values.get(clip_id, value) for clip_id, value in zip(every, old, strict=True)]
-        field = tables.SELECTION.field(name)
-        verdicts = verdicts.set_column(place, field, pa.array(new, field.type))
-    return verdicts
+def with_values(verdicts: pa.Table, column: str, values: Mapping[str, object]) -> pa.Table:
+    """The verdicts with values in a column by clip id; clips that are not named keep theirs."""
+    ids, old = verdicts["clip_id"].to_pylist(), verdicts[column].to_pylist()
+    new = [values.get(clip_id, value) for clip_id, value in zip(ids, old, strict=True)]
+    field = tables.SELECTION.field(column)
+    place = tables.SELECTION.get_field_index(column)
+    return verdicts.set_column(place, field, pa.array(new, field.type))
 
 
-def with_sizes(found: pa.Table, verdicts: Mapping[str, pa.Table], fingerprint: str) -> pa.Table:
-    """The concepts with what each subset has of them, before and after resampling.
-
-    Args:
-        found: `Concepts.table`.
-        verdicts: by subset, as `weighed` returns them.
-        fingerprint: names what the concepts depend on.
-    """
-    has: list[list[dict[str, object]]] = [[] for _ in range(found.num_rows)]
-    for subset, rows in verdicts.items():
-        own = rows.filter(pc.is_valid(rows["concept_id"]))
-        ids = np.asarray(own["concept_id"], np.int64)
-        sizes = np.bincount(ids, minlength=found.num_rows)
-        weights = np.bincount(ids, np.asarray(own["weight"]), minlength=found.num_rows)
-        for concept in np.flatnonzero(sizes):
-            size = {"size": int(sizes[concept]), "resampled_size": float(weights[concept])}
-            has[concept].append({"subset": subset, **size})
-    columns = {"subsets": has, "fingerprint": [fingerprint] * found.num_rows}
-    for name, values in columns.items():
-        field = tables.CONCEPTS.field(name)
-        place = tables.CONCEPTS.get_field_index(name)
-        found = found.set_column(place, field, pa.array(values, field.type))
-    return found
-
-
-def _kept(verdicts: pa.Table) -> pa.ChunkedArray:
+def kept_ids(verdicts: pa.Table) -> pa.ChunkedArray:
+    """The ids of the clips that are kept so far."""
     return verdicts.filter(pc.equal(verdicts["status"], tables.OK))["clip_id"]
 
 
@@ -208,23 +207,20 @@ def _decided(earlier: pa.Table, verdicts: pa.Table) -> dict[str, Decision]:
     for row in earlier.filter(same).to_pylist():
         if row["reason"] == DUPLICATE:
             found[row["clip_id"]] = Decision(row["duplicate_of"], row["cosine"])
-        elif row["status"] == tables.OK or row["reason"].startswith("review:"):
+        elif row["status"] == tables.OK or row["reason"].startswith(LATER):
             found[row["clip_id"]] = KEEP
     return found
 
 
 def _rejected(
     verdicts: pa.Table,
-    rows: Sequence[tuple[str, str, str | None, float | None]],
+    rows: Sequence[Rejection],
     settings: SelectionSettings,
 ) -> pa.Table:
-    """The verdicts with these clips rejected: id, reason, `duplicate_of`, `cosine`."""
-    names = ("rejected_id", "why", "better_id", "likeness")
+    """The verdicts with these clips rejected."""
     kinds = [pa.string(), pa.string(), pa.string(), pa.float32()]
-    columns = zip(*rows, strict=True) if rows else [()] * len(names)
-    found = pa.table(
-        [pa.array(list(one), kind) for one, kind in zip(columns, kinds, strict=True)], names
-    )
+    schema = pa.schema(list(zip(Rejection._fields, kinds, strict=True)))
+    found = pa.Table.from_pylist([row._asdict() for row in rows], schema=schema)
     with duckdb.connect() as connection:
         connection.register("verdicts", verdicts)
         connection.register("found", found)

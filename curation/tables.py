@@ -331,6 +331,11 @@ SCORES = pa.schema(
             pa.float32(),
             "technical quality by BRISQUE, the median of the frames: about 0 is good, 100 bad; null if all are flat",
         ),
+        _field(
+            "quality_index",
+            pa.float32(),
+            "how clean the picture is, 0 to 100, higher is better: from BRISQUE, noise, sharpness, contrast and colourfulness; the median of the frames",
+        ),
         _field("quality", pa.float32(), "technical quality by the class that the recipe names, on that class's scale"),
         *STATE,
     ]
@@ -356,6 +361,7 @@ SELECTION = pa.schema(
         ),
         _field("duplicate_of", pa.string(), "the clip that was kept in its place; for `duplicate`"),
         _field("cosine", pa.float32(), "how alike the two are: mean cosine of their best matching frames"),
+        _field("phrase", pa.string(), "of what retrieved it, the phrase it is nearest to"),
         _field("concept_id", pa.int32(), "concept cluster"),
         _field("weight", pa.float32(), "sampling weight for training"),
         _field("copies", pa.int32(), "times the clip is repeated where weights are not supported"),

@@ -30,7 +30,8 @@ is the only configuration there is: no environment variable or flag changes what
     moviola curate my-recipe.yaml --input s3://bucket/raw --workspace s3://bucket/work
 
 - **Found** by name (`demo`, `movie-gen-256p`, `movie-gen-768p`, `movie-gen-sft`,
-  `movie-gen-full`, all in `pipelines/recipes/`) or by a path that ends in `.yaml`.
+  `movie-gen-full`, `movie-gen-images`, all in `pipelines/recipes/`) or by a path that ends in
+  `.yaml`.
 - **Built on another** with `extends: movie-gen-256p` or `extends: ../base.yaml` as a key at the
   top. Groups are merged key by key; anything else, lists included, is replaced. Inherited rules
   keep their place in the order, new ones come last.

@@ -15,6 +15,8 @@ from pydantic import Field, StringConstraints, model_validator
 from curation.clips import ClipsSettings
 from curation.ingest import IngestSettings
 from curation.media.sandbox import Limits
+from curation.models.openclip import OpenClipSettings
+from curation.quotas import Quota
 from curation.scores import ScoresSettings
 from curation.selection import SelectionSettings, SubsetSettings
 from curation.settings import Settings
@@ -74,6 +76,14 @@ class Recipe(Settings):
         for name, subset in self.subsets.items():
             if subset.resampling is not None and self.selection.concepts is None:
                 raise ValueError(f"subsets.{name}.resampling needs selection.concepts")
+            if subset.retrieval is not None and self.scores.concept is None:
+                raise ValueError(f"subsets.{name}.retrieval needs a model in scores.concept")
+            asks_people = subset.resampling is not None and subset.resampling.people != Quota()
+            if asks_people and not isinstance(self.scores.concept, OpenClipSettings):
+                raise ValueError(
+                    f"subsets.{name}.resampling.people needs a CLIP in scores.concept: the other "
+                    "models do not see people"
+                )
         return self
 
     @property

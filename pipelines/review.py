@@ -106,7 +106,8 @@ def import_reviews(
 
 def _clips(workspace: Workspace, subset: str, again: bool) -> list[dict[str, Any]]:
     """A dict per clip with its video, and the columns of a review file; by concept, then id."""
-    owners = {"uri": "v.uris[1]", "duplicate_of": "s.duplicate_of", "concept_id": "s.concept_id"}
+    owners = {name: f"s.{name}" for name in ("duplicate_of", "phrase", "concept_id")}
+    owners["uri"] = "v.uris[1]"
     facts = ", ".join(f"{owners.get(name, 'c.' + name)} AS {name}" for name in review.FACTS)
     with open_views(workspace) as connection:
         subsets = connection.sql("SELECT DISTINCT subset FROM selection ORDER BY 1").fetchall()

@@ -10,7 +10,10 @@ It tells blur, noise and blocks from clean detail. It says nothing of compositio
 never shown drawings or renderings, and takes wide flat areas for damage: a caption card or a black
 bar may get any number. Numbers compare at one size of picture, so larger frames are shrunk.
 
-Cost on one thread: 11 ms a frame of 640x360.
+The same model fills `quality_index`, of which BRISQUE is one part: see
+`curation/models/quality_index.py`.
+
+Cost on one thread: MSMS ms a frame of 640x360.
 """
 
 import math
@@ -25,6 +28,7 @@ from numpy.typing import NDArray
 
 from curation.media.rendering import Picture
 from curation.models.model import FrameModel, check_finite, score_columns, weights_file
+from curation.models.quality_index import quality_index
 
 Plane = NDArray[np.float64]
 
@@ -182,11 +186,11 @@ _SPREADS = np.exp(
 
 
 class Brisque(FrameModel):
-    """The BRISQUE score of a clip: the median over its frames."""
+    """The BRISQUE score and the quality index of a clip: the medians over its frames."""
 
     name: ClassVar[str] = "brisque"
-    version = "19526fb799c4-1"
-    columns: ClassVar[pa.Schema] = score_columns("quality_brisque")
+    version = "19526fb799c4-2"
+    columns: ClassVar[pa.Schema] = score_columns("quality_brisque", "quality_index")
     files = (SVM_FILE,)
 
     def setup(self) -> None:
@@ -194,13 +198,18 @@ class Brisque(FrameModel):
         self._regression = read_regression(weights_file(self._weights, SVM_FILE))
 
     def __call__(self, clips: Sequence[Sequence[Picture]]) -> list[dict[str, Any]]:
-        """One score per clip; null for a clip without frames, or with flat ones only."""
+        """Two scores per clip; null for a clip without frames, or with flat ones only."""
         rows = []
         for index, frames in enumerate(clips):
-            found = [brisque(_shrunk(frame), self._regression) for frame in frames]
-            scores = np.array([score for score in found if score is not None])
+            found = []
+            for frame in map(_shrunk, frames):
+                score = brisque(frame, self._regression)
+                if score is not None:
+                    found.append((score, quality_index(frame, score)))
+            scores = np.array(found).reshape(-1, 2)
             check_finite(self.name, index, scores)
-            rows.append({"quality_brisque": float(np.median(scores)) if scores.size else None})
+            medians = np.median(scores, axis=0).tolist() if found else [None, None]
+            rows.append(dict(zip(self.columns.names, medians, strict=True)))
         return rows
 
 

@@ -140,6 +140,14 @@ def test_seeds_are_read_in_their_order(tmp_path):
     assert read_seeds(path) == [Seed("baking, slowly", "1-0-10"), Seed("baking", "2-0-10")]
 
 
+def test_of_a_review_file_the_kept_clips_are_seeds(tmp_path):
+    path = tmp_path / "review.csv"
+    path.write_text(
+        "clip_id,subset,verdict,phrase\n1,sft,keep,baking\n2,sft,,baking\n3,sft,drop,\n"
+    )
+    assert read_seeds(path) == [Seed("baking", "1")]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -148,6 +156,7 @@ def test_seeds_are_read_in_their_order(tmp_path):
         (b"phrase,clip_id\nbaking,\n", "line 2: one phrase and one clip_id"),
         (b"phrase,clip_id\nbaking,1\nbaking,1,2\n", "line 3: one phrase"),
         (b"phrase,clip_id\nbaking,1\nbaking,1\n", "line 3: repeats"),
+        (b"phrase,clip_id,verdict\nbaking,1,drop\n", "no seed"),
         (b"phrase,clip_id\nb\xffking,1\n", "UTF-8"),
     ],
 )

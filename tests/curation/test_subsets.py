@@ -6,13 +6,12 @@ import pytest
 
 from curation import tables
 from curation.clip_frames import ClipFrames
-from curation.concepts import ConceptSettings, group
 from curation.duplicates import DuplicateSettings
 from curation.embedded_clips import EmbeddedClips
-from curation.resampling import ResamplingSettings
+from curation.retrieval import RetrievalSettings
 from curation.review import DROPPED, MISSING
 from curation.selection import SelectionSettings
-from curation.subsets import concept_inputs, reviewed, weighed, with_sizes, without_duplicates
+from curation.subsets import retrieved, reviewed, without_duplicates
 
 SETTINGS = SelectionSettings(duplicates=DuplicateSettings(), audit_share=1.0)
 CLIPS = ("a", "b", "c", "d")
@@ -119,28 +118,58 @@ def test_a_reviewed_subset_keeps_what_people_kept_and_nothing_else():
     assert told(found, "reason") == {"a": None, "b": DROPPED, "c": MISSING, "d": "motion_vmaf"}
 
 
-def test_clips_are_weighed_by_their_concepts_and_the_concepts_say_what_became_of_them():
-    rows = verdicts()
-    ids, embeddings = concept_inputs([rows], scores(a=0, b=0, c=1, d=None))
-    assert ids == ["a", "b", "c"]
-    concepts = group(ids, embeddings, [], embeddings[:0], ConceptSettings(num_concepts=2))
-    wide = dict.fromkeys(ids, True)
-    found = weighed(rows, ids, concepts, wide, ResamplingSettings())
-    weight = told(found, "weight")
-    # 1 / sqrt(size): the clip that is alone weighs sqrt(2) times as much as one of the two.
-    assert weight["c"] / weight["a"] == pytest.approx(2**0.5, rel=1e-3)
-    assert weight["a"] == weight["b"] and weight["d"] == 1.0
-    assert told(found, "concept_id") == {"a": 0, "b": 0, "c": 1, "d": None}
-    table = with_sizes(concepts.table, {"256p": found}, "stamp")
-    assert table.schema.equals(tables.CONCEPTS)
-    sizes = [[(one["subset"], one["size"]) for one in row] for row in table["subsets"].to_pylist()]
-    assert sizes == [[("256p", 2)], [("256p", 1)]]
-    assert sum(one[0]["resampled_size"] for one in table["subsets"].to_pylist()) == pytest.approx(3)
+PHRASES = ["running", "baking"]
+TO_PHRASES = np.eye(4, dtype=np.float32)[:2]
 
 
-def test_without_clips_there_is_nothing_to_weigh():
-    rows = verdicts(a="x", b="x", c="x", d="x")
-    ids, embeddings = concept_inputs([rows], scores(a=0))
-    concepts = group(ids, embeddings, [], embeddings[:0], ConceptSettings())
-    assert weighed(rows, ids, concepts, {}, ResamplingSettings()).equals(rows)
-    assert with_sizes(concepts.table, {"256p": rows}, "stamp").num_rows == 0
+def towards(**weights):
+    """Scores by clip: a concept embedding in the plane of the two phrases; None is none."""
+    rows = scores(**dict.fromkeys(weights)).to_pylist()
+    for row, baking in zip(rows, weights.values(), strict=True):
+        if baking is not None:
+            direction = np.array([1 - baking, baking, 0, 0])
+            row["concept_embedding"] = (direction / np.linalg.norm(direction)).tolist()
+    return pa.Table.from_pylist(rows, schema=tables.SCORES)
+
+
+def test_only_clips_near_a_phrase_are_kept_and_told_by_the_nearest():
+    found = retrieved(
+        verdicts(),
+        SETTINGS,
+        RetrievalSettings(k_text=1),
+        towards(a=0.1, b=0.4, c=0.9, d=None),
+        PHRASES,
+        TO_PHRASES,
+    )
+    reasons = {"a": None, "b": "retrieval", "c": None, "d": "retrieval:unscored"}
+    assert told(found, "reason") == reasons
+    assert told(found, "phrase") == {"a": "running", "b": None, "c": "baking", "d": None}
+    assert found.schema.equals(tables.SELECTION)
+
+
+def test_with_seeds_only_clips_around_them_are_kept(tmp_path):
+    seeds = tmp_path / "review.csv"
+    seeds.write_text("clip_id,phrase,verdict\nc,baking,keep\na,running,drop\n")
+    found = retrieved(
+        verdicts(c="frozen_share"),
+        SETTINGS,
+        RetrievalSettings(k_text=5, k_video=1, seeds=seeds),
+        towards(a=0.1, b=0.7, c=0.9, d=0.6),
+        PHRASES,
+        TO_PHRASES,
+    )
+    # A seed counts whether or not the subset keeps it.
+    reasons = {"a": "retrieval", "b": None, "c": "frozen_share", "d": "retrieval"}
+    assert told(found, "reason") == reasons
+    assert told(found, "phrase")["b"] == "baking"
+
+
+def test_what_no_phrase_retrieved_was_no_duplicate():
+    rows = scores(a=0, b=0, c=1, d=2)
+    whole = without_duplicates(verdicts(), SETTINGS, clips(), videos(), rows)
+    near = towards(a=0.1, c=0.9, d=0.8)
+    settings = RetrievalSettings(k_text=1)
+    later = retrieved(whole, SETTINGS, settings, near, PHRASES, TO_PHRASES)
+    assert told(later, "reason")["d"] == "retrieval"
+    again = without_duplicates(verdicts(), SETTINGS, clips(), videos(), rows, earlier=later)
+    assert again.equals(whole)

@@ -25,7 +25,8 @@ def write(tmp_path: Path):
 
 def test_the_packaged_recipes_are_found_by_name() -> None:
     assert packaged_recipes() == [
-        *("demo", "movie-gen-256p", "movie-gen-768p", "movie-gen-full", "movie-gen-sft")
+        *("demo", "movie-gen-256p", "movie-gen-768p", "movie-gen-full", "movie-gen-images"),
+        "movie-gen-sft",
     ]
     assert load_recipe("demo").name == "demo"
 

@@ -19,6 +19,7 @@ from curation.models.quality import (
     predicted,
     read_regression,
 )
+from curation.models.quality_index import quality_index
 from pipelines.asset_lock import read_lock
 
 REFERENCE = {
@@ -93,14 +94,21 @@ def test_blur_noise_and_compression_make_it_worse(regression: Regression) -> Non
         assert scores == sorted(scores), scores
 
 
-def test_a_clip_has_the_median_of_its_frames_flat_ones_left_out(model_weights: Path) -> None:
+def test_a_clip_has_the_median_of_its_frames_flat_ones_left_out(
+    model_weights: Path, regression: Regression
+) -> None:
     model = Brisque(model_weights)
     model.setup()
     frames = [made(1, "clean"), made(1, "noisy"), made(1, "blurred")]
     flat = np.full((90, 160, 3), 30, np.uint8)
     rows = model([[*frames, flat], [flat], [], [flat[:1, :1]]])
-    assert rows[0] == {"quality_brisque": pytest.approx(REFERENCE[1, "noisy"], abs=1e-4)}
-    assert rows[1:] == [{"quality_brisque": None}] * 3
+    scores = [brisque(frame, regression) for frame in frames]
+    indices = [quality_index(frame, score) for frame, score in zip(frames, scores, strict=True)]
+    assert rows[0] == {
+        "quality_brisque": pytest.approx(REFERENCE[1, "noisy"], abs=1e-4),
+        "quality_index": pytest.approx(sorted(indices)[1]),
+    }
+    assert rows[1:] == [{"quality_brisque": None, "quality_index": None}] * 3
 
 
 def test_large_frames_are_judged_at_one_size(model_weights: Path, regression: Regression) -> None:
