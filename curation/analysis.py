@@ -22,7 +22,7 @@ import numpy as np
 from curation.detectors import ShotSettings
 from curation.jumps import ContentScorer, Jump
 from curation.media.decode import TIME_SLACK_S, Frame, PictureType, motion_vectors
-from curation.media.planes import Plane, luma, small_pictures
+from curation.media.planes import Plane, views
 from curation.media.rendering import render
 from curation.settings import Settings
 from curation.signals.camera import CameraStep, camera_step
@@ -84,7 +84,7 @@ class Step:
     motion: PairMotion
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class View:
     """What is kept of a frame until it is measured: copies, so that the frame itself is let go.
 
@@ -164,8 +164,7 @@ class DecodePass:
 
     def add(self, frame: Frame) -> None:
         """Takes the next frame in presentation order."""
-        bgr, small = small_pictures(frame.picture)
-        stored = luma(frame.picture)
+        stored, small, bgr = views(frame.picture)
         rows, next_rows = (sampled_rows(stored, pair) for pair in (frame.index, frame.index + 1))
         width, height = frame.picture.width, frame.picture.height
         self._views.append(

@@ -29,7 +29,7 @@ from curation.detectors import ShotSettings, Transition, TransNetSettings
 from curation.gradual import with_network
 from curation.jumps import ContentScorer
 from curation.media.decode import VideoReader
-from curation.media.planes import small_pictures
+from curation.media.planes import views
 from curation.models.transnet import FILE
 from curation.shots import shots, transitions
 from curation.small_frames import SmallFrames
@@ -50,7 +50,7 @@ def found_by_moviola(path: Path, settings: ShotSettings | None = None) -> list[T
     content, brightness = [], []
     with VideoReader(str(path), 0) as reader, SmallFrames() as small_frames:
         for frame in reader.frames():
-            bgr, small = small_pictures(frame.picture)
+            _, small, bgr = views(frame.picture)
             content.append(scorer(bgr, small))
             brightness.append(sum(cv2.mean(bgr)[:3]) / 3)
             small_frames.append(bgr)

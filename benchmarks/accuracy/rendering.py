@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from av.codec.context import Flags2
 
-from curation.media.planes import small_pictures
+from curation.media.planes import views
 from curation.signals.camera import CameraStep
 
 FPS = 24
@@ -208,7 +208,7 @@ def decode(path: Path, num_frames: int | None = None) -> Iterator[Decoded]:
             exported = frame.side_data.get("MOTION_VECTORS")
             vectors = None if exported is None else exported.to_ndarray()
             luma = pixels[: frame.height, : frame.width].copy()
-            yield Decoded(luma, small_pictures(frame)[1], frame.pict_type, vectors)
+            yield Decoded(luma, views(frame).small, frame.pict_type, vectors)
 
 
 def _matrix(path: CameraPath, frame: int, middle: tuple[float, float]) -> npt.NDArray[np.float64]:

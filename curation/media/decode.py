@@ -35,7 +35,7 @@ UNKNOWN_FPS = 25.0
 """Frame rate of a stream whose container and codec tell none, as FFmpeg assumes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Frame:
     """One shown frame: its index in presentation order, its time, and the decoder's own picture."""
 

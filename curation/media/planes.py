@@ -6,6 +6,7 @@ transfer are left as stored: use `rendering.render` for what a person or a model
 """
 
 import math
+from typing import NamedTuple
 
 import av
 import cv2
@@ -19,25 +20,29 @@ Plane = npt.NDArray[np.uint8]
 SMALL_WIDTH_PX = 256
 """Width of the small luma, the size to which PySceneDetect reduces frames as well."""
 
+LEAST_ROWS = 0.93
+"""Averaged rows of a large plane per row of the small one, at least."""
+
 PLANAR_420_BITS = {"yuv420p": 8, "yuvj420p": 8, "yuv420p10le": 10, "yuv420p12le": 12}
 """The formats whose planes are used as they lie there, and their bits per sample."""
 
 
-def luma(picture: av.VideoFrame) -> Plane:
-    """The luma plane, `[height, width]`, 8 bit.
+class Views(NamedTuple):
+    """What measures look at, 8 bit, as stored."""
 
-    Where the format allows it, it is a view of the decoder's memory, valid as long as `picture`.
-    """
-    bits = PLANAR_420_BITS.get(picture.format.name)
-    if bits is None:
-        # Planar, packed, RGB, alpha, 4:2:2 …: one conversion makes them all the common case.
-        picture = picture.reformat(format="gray", interpolation="POINT", threads=1)
-        bits = 8
-    return _eight_bit(plane_of(picture.planes[0], bits), bits)
+    luma: Plane
+    """The luma plane, `[height, width]`: where the format allows it a view of the decoder's memory,
+    valid as long as the picture."""
+
+    small: Plane
+    """Luma, 256 px wide, `[h, 256]`."""
+
+    bgr: Plane
+    """In colour, 128 px wide, `[h / 2, 128, 3]`."""
 
 
-def small_pictures(picture: av.VideoFrame) -> tuple[Plane, Plane]:
-    """The frame as BGR, 128 px wide, `[h / 2, 128, 3]`, and as luma `[h, 256]`, as stored.
+def views(picture: av.VideoFrame) -> Views:
+    """The luma of a frame, and small pictures of it.
 
     Large frames are reduced by averaging halves of some of their rows, then by linear
     interpolation. A wide frame keeps at least 4 rows, a tall one is held to 1024 rows.
@@ -46,27 +51,34 @@ def small_pictures(picture: av.VideoFrame) -> tuple[Plane, Plane]:
     height = min(4 * width, max(4, round(picture.height * width / picture.width / 4) * 4))
     half = (width // 2, height // 2)
     bits = PLANAR_420_BITS.get(picture.format.name)
-    if bits is None or picture.width < width or picture.height < height:
-        small = picture.reformat(width, height, "bgr24", interpolation="AREA", threads=1)
-        bgr = np.asarray(small.to_ndarray(), np.uint8)
-        grey = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
-        return np.asarray(cv2.resize(bgr, half, interpolation=cv2.INTER_AREA), np.uint8), grey
-    planes = [plane_of(plane, bits) for plane in picture.planes]
-    luma = _eight_bit(_reduced(planes[0], width, height), bits)
+    if bits is None:
+        # Planar, packed, RGB, alpha, 4:2:2 …: one conversion makes them all the common case.
+        grey = picture.reformat(format="gray", interpolation="POINT", threads=1)
+        luma, bits = np.asarray(plane_of(grey.planes[0]), np.uint8), 0
+    else:
+        planes = [plane_of(plane, bits) for plane in picture.planes]
+        luma = _eight_bit(planes[0], bits)
+    if not bits or picture.width < width or picture.height < height:
+        reduced = picture.reformat(width, height, "bgr24", interpolation="AREA", threads=1)
+        bgr = np.asarray(reduced.to_ndarray(), np.uint8)
+        small = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
+        bgr = np.asarray(cv2.resize(bgr, half, interpolation=cv2.INTER_AREA), np.uint8)
+        return Views(luma, small, bgr)
+    small = _eight_bit(_reduced(planes[0], width, height), bits)
     buffer = np.empty((half[1] * 3 // 2, half[0]), np.uint8)
-    buffer[: half[1]] = cv2.resize(luma, half, interpolation=cv2.INTER_AREA)
+    buffer[: half[1]] = cv2.resize(small, half, interpolation=cv2.INTER_AREA)
     chroma = buffer[half[1] :].reshape(2, half[1] // 2, half[0] // 2)
     for index, plane in enumerate(planes[1:]):
         # Colour is smooth: it needs no averaging.
         chroma[index] = _eight_bit(cv2.resize(plane, (half[0] // 2, half[1] // 2)), bits)
-    return np.asarray(cv2.cvtColor(buffer, cv2.COLOR_YUV2BGR_I420), np.uint8), luma
+    return Views(luma, small, np.asarray(cv2.cvtColor(buffer, cv2.COLOR_YUV2BGR_I420), np.uint8))
 
 
 def plane_of(plane: VideoPlane, bits: int = 8) -> MatLike:
     """One stored plane, `[rows, columns]`: a view that is valid as long as its picture."""
     kind = np.dtype(np.uint8 if bits == 8 else np.uint16)
-    samples: npt.NDArray[np.integer] = np.frombuffer(memoryview(plane), kind)
-    return samples.reshape(plane.height, -1)[:, : plane.width]
+    strides = (plane.line_size, kind.itemsize)
+    return np.ndarray((plane.height, plane.width), kind, memoryview(plane), strides=strides)
 
 
 def _reduced(plane: MatLike, width: int, height: int) -> MatLike:
@@ -75,7 +87,7 @@ def _reduced(plane: MatLike, width: int, height: int) -> MatLike:
         return cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
     halvings = max(1, int(math.log2(columns / width)) - 1)
     # The memory of a large plane is what costs: rows that averaging does not need stay unread.
-    plane = plane[:: max(1, rows // (height << halvings))]
+    plane = plane[:: max(1, int(rows / (LEAST_ROWS * height) / 2**halvings))]
     for _ in range(halvings):
         rows, columns = plane.shape[0] // 2, plane.shape[1] // 2
         # Exact halves take OpenCV's fast path: averaging by another factor is 15 times slower.

@@ -54,7 +54,7 @@ def frame_difference(previous_luma: NDArray[np.uint8], luma: NDArray[np.uint8]) 
     """The difference of two small frames of equal shape [h, w], such as 144x256."""
     difference = cv2.absdiff(luma, previous_luma)
     blocks = cv2.resize(np.asarray(difference, np.float32), BLOCKS, interpolation=cv2.INTER_AREA)
-    return FrameDifference(float(blocks.mean()), float(blocks.max()))
+    return FrameDifference(cv2.mean(blocks)[0], cv2.minMaxLoc(blocks)[1])
 
 
 def frozen_share(differences: Sequence[FrameDifference], fps: float) -> float:

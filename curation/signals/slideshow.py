@@ -46,7 +46,8 @@ def unexplained_px(
 ) -> float:
     """How far the block that fits worst lies from where the camera alone puts it, in small px.
 
-    Infinite where the camera does not even hold the median vector: most live footage.
+    Infinite where the camera does not even hold the median vector: most live footage. Where a block
+    in the middle third is beyond `OUTLIER_PX`, the worst of that third: it is no still anyway.
 
     Args:
         previous_luma: the earlier small frame, [h, w].
@@ -63,17 +64,9 @@ def unexplained_px(
     centre = complex(width - 1, height - 1) / 2
     offset = centre - turn * centre - shift
     matrix = np.array([[turn.real, -turn.imag, offset.real], [turn.imag, turn.real, offset.imag]])
-    warped = cv2.warpAffine(
-        previous_luma,
-        matrix,
-        (width, height),
-        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    gradient = cv2.morphologyEx(luma, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     # The outer blocks show what the earlier frame did not.
-    left = _block_means(cv2.absdiff(warped, luma))[1:-1, 1:-1]
-    return float((left / (_block_means(gradient)[1:-1, 1:-1] + GRADIENT_FLOOR)).max())
+    middle = _worst(previous_luma, luma, matrix, height // 3, 2 * height // 3)
+    return middle if middle > OUTLIER_PX else _worst(previous_luma, luma, matrix, 0, height)
 
 
 def slideshow_share(
@@ -103,6 +96,29 @@ def slideshow_share(
     return float(np.mean(np.convolve(still, np.ones(second)) > 0))
 
 
-def _block_means(image: cv2.typing.MatLike) -> NDArray[np.float32]:
-    means = cv2.resize(np.asarray(image, np.float32), BLOCKS, interpolation=cv2.INTER_AREA)
-    return np.asarray(means, np.float32)
+def _worst(
+    previous_luma: NDArray[np.uint8],
+    luma: NDArray[np.uint8],
+    matrix: NDArray[np.float64],
+    first: int,
+    end: int,
+) -> float:
+    """The displacement of the block that fits worst among rows `first` to `end`, in px."""
+    height, width = luma.shape
+    warped = cv2.warpAffine(
+        previous_luma,
+        np.column_stack([matrix[:, :2], matrix[:, 2] + first * matrix[:, 1]]),
+        (width, end - first),
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    rows = luma[first:end]
+    gradient = cv2.morphologyEx(rows, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    size = (BLOCKS[0], max(1, round(BLOCKS[1] * (end - first) / height)))
+    left, steep = (
+        cv2.resize(np.asarray(one, np.float32), size, interpolation=cv2.INTER_AREA)
+        for one in (cv2.absdiff(warped, rows), gradient)
+    )
+    shares = np.asarray(left / (steep + GRADIENT_FLOOR), np.float32)
+    inside = shares[1:-1, 1:-1] if end - first == height else shares[:, 1:-1]
+    return float(inside.max())

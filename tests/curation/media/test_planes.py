@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from curation.media.decode import VideoReader
-from curation.media.planes import luma, small_pictures
+from curation.media.planes import views
 from tests import media
 
 
@@ -13,20 +13,20 @@ def first(path):
 
 def test_luma_is_the_stored_plane():
     frame = first(media.plain())
-    assert (luma(frame) == frame.to_ndarray(format="yuv420p")[:180]).all()
+    assert (views(frame).luma == frame.to_ndarray(format="yuv420p")[:180]).all()
 
 
 def test_ten_bit_luma_is_rounded_to_eight():
     frame = first(media.hdr())
     ten = frame.to_ndarray(format="yuv420p10le")[: frame.height]
-    assert luma(frame).dtype == np.uint8
-    assert np.abs(luma(frame).astype(float) - ten / 4).max() <= 0.5
+    assert views(frame).luma.dtype == np.uint8
+    assert np.abs(views(frame).luma.astype(float) - ten / 4).max() <= 0.5
 
 
 @pytest.mark.parametrize("size", ["1280x720", "640x360", "1920x1080", "600x1000", "256x144"])
 def test_the_small_picture_is_near_to_ffmpegs_area_average(size):
     frame = first(media.ffmpeg(f"size-{size}.mp4", *media.source(size=size), *media.H264))
-    bgr, grey = small_pictures(frame)
+    _, grey, bgr = views(frame)
     rows, columns = grey.shape
     assert columns == 256
     assert bgr.shape == (rows // 2, 128, 3)
@@ -38,7 +38,7 @@ def test_the_small_picture_is_near_to_ffmpegs_area_average(size):
 @pytest.mark.parametrize("size", ["2x2", "16x16", "4000x10", "10x4000"])
 def test_pictures_of_any_shape_get_a_small_one(size):
     frame = first(media.ffmpeg(f"odd-{size}.mkv", *media.source(size=size), "-c:v", "ffv1"))
-    bgr, grey = small_pictures(frame)
+    _, grey, bgr = views(frame)
     assert bgr.shape[:2] == (grey.shape[0] // 2, grey.shape[1] // 2)
     assert 4 <= grey.shape[0] <= 1024
 
@@ -46,5 +46,5 @@ def test_pictures_of_any_shape_get_a_small_one(size):
 def test_other_pixel_formats_are_converted():
     for pixels in ("yuv444p", "rgb24", "gray"):
         frame = first(media.plain()).reformat(format=pixels)
-        assert luma(frame).shape == (180, 320)
-        assert small_pictures(frame)[0].shape == (72, 128, 3)
+        assert views(frame).luma.shape == (180, 320)
+        assert views(frame).bgr.shape == (72, 128, 3)
