@@ -1,11 +1,13 @@
 """The frame embeddings of clips, and how alike two clips are.
 
 Two clips are as alike as the less well shown of the two is shown by the other: for every frame of
-a clip the best cosine among the frames of the other, the mean over its frames, and the smaller of
-the two directions (Chamfer similarity, Kordopatis-Zilos et al. 2019, "ViSiL", made symmetric).
-A single title card or black frame that two clips share raises this by its share of the frames only,
-where the greatest cosine of all pairs would be 1. Frames need no common clock, so a copy that was
-cut or sampled at other times still matches, where a frame-by-frame comparison would not.
+a clip the best cosine among the frames of the other, the mean over the better half of its frames,
+and the smaller of the two directions (Chamfer similarity, Kordopatis-Zilos et al. 2019, "ViSiL",
+made symmetric and robust). Few frames are stored, so those of a copy that was cut a moment later
+show other moments, and where much moves only some of them find their match: the mean over all
+frames loses such copies. The greatest cosine of all would be 1 for two clips that share one title
+card or black frame. Frames need no common clock, so a copy at another speed still matches, where a
+frame-by-frame comparison would not.
 """
 
 import numpy as np
@@ -76,10 +78,19 @@ class ClipFrames:
 
 
 def _mean_of_best(cosine: NDArray[np.float32], widths: Array, frames: Array) -> NDArray[np.float64]:
-    """The greatest of each run of `widths` cosines, then the mean of each run of `frames`."""
+    """The greatest of each run of `widths` cosines; of each run of `frames`, its better half."""
     best = np.maximum.reduceat(cosine, np.cumsum(widths) - widths).astype(np.float64)
-    sums: NDArray[np.float64] = np.add.reduceat(best, np.cumsum(frames) - frames)
-    return sums / frames
+    runs = np.repeat(np.arange(len(frames)), frames)
+    better = best[np.lexsort((-best, runs))]
+    counted = better_half(frames)
+    better[_count_up(frames) >= np.repeat(counted, frames)] = 0
+    sums: NDArray[np.float64] = np.add.reduceat(better, np.cumsum(frames) - frames)
+    return sums / counted
+
+
+def better_half(frames: Array) -> Array:
+    """How many of so many frames count: half of them, rounded up, and two if there are two."""
+    return np.minimum(np.maximum((frames + 1) // 2, 2), frames)
 
 
 def _count_up(lengths: Array) -> Array:

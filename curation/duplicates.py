@@ -35,10 +35,10 @@ class DuplicateSettings(Settings):
     """When two clips show the same, and how such pairs are looked for."""
 
     threshold: float = Field(default=0.7, gt=0, lt=1)
-    """Clips of different videos this alike or more are duplicates: the mean cosine of their best
-    matching frames. Movie Gen takes 0.99, which few re-encoded copies reach."""
+    """Clips of different videos this alike or more are duplicates: the mean cosine of the better
+    half of their best matching frames. Movie Gen takes 0.99, which few re-encoded copies reach."""
 
-    same_video_threshold: float = Field(default=0.95, gt=0, lt=1)
+    same_video_threshold: float = Field(default=0.97, gt=0, lt=1)
     """The same for two clips of one video. Other moments of one shot look alike without being
     copies, and what is repeated within one file was encoded in one go, so it can be stricter."""
 

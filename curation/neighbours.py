@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.clip_frames import Array, ClipFrames
+from curation.clip_frames import Array, ClipFrames, better_half
 from curation.frame_index import SAMPLE_PER_CELL, STORED_ERROR, Device, FrameIndex, cells_of
 
 BLOCK_CLIPS = 256
@@ -122,7 +122,7 @@ class ClipIndex:
         """Every pair whose similarity may reach its threshold, by what is known from the search.
 
         A frame without a hit in the other clip has no match above the radius there, so the mean
-        of the best matches has an upper bound.
+        of the better matches has an upper bound.
         """
         lowest = self._nearness.lowest
         radius = lowest - min(SLACK, 1 - lowest)
@@ -139,6 +139,7 @@ class ClipIndex:
         total = self._frames.count
         pairs, place = np.unique(owners[query[best]] * total + clip[best], return_inverse=True)
         one, other = pairs // total, pairs % total
-        bound = radius + np.bincount(place, above, len(pairs)) / self._frames.frames_in(one)
+        counted = better_half(self._frames.frames_in(one))
+        bound = radius + np.bincount(place, above, len(pairs)) / counted
         possible = bound >= self._nearness.of_pairs(one, other) - 2 * STORED_ERROR
         return one[possible], other[possible]

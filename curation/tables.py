@@ -360,7 +360,7 @@ SELECTION = pa.schema(
             "rejected, but in the seeded share that later stages process all the same",
         ),
         _field("duplicate_of", pa.string(), "the clip that was kept in its place; for `duplicate`"),
-        _field("cosine", pa.float32(), "how alike the two are: mean cosine of their best matching frames"),
+        _field("cosine", pa.float32(), "how alike the two are: mean cosine of the better half of their best matching frames"),
         _field("phrase", pa.string(), "of what retrieved it, the phrase it is nearest to"),
         _field("concept_id", pa.int32(), "concept cluster"),
         _field("weight", pa.float32(), "sampling weight for training"),

@@ -5,6 +5,8 @@ it seems to show lie among texts. It knows the 1000 things of ImageNet, and by t
 near to them. It knows no people, no styles and no relations; see docs/scores.md for how well.
 """
 
+import logging
+import tempfile
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +30,9 @@ from curation.models.model import (
 
 SYNSETS, LEMMAS = "imagenet-synsets.txt", "imagenet-lemmas.txt"
 
+VERSION = "579344248a93-53aa51172d14-1"
+"""Starts of the weights' SHA-256, and a number for the code."""
+
 TOP = 10
 """Labels that make up a picture's embedding, as in the paper."""
 
@@ -46,6 +51,8 @@ OWN_NAMES = {
 
 Array = npt.NDArray[np.float32]
 
+logger = logging.getLogger(__name__)
+
 
 class Vocabulary(NamedTuple):
     """ImageNet's labels among texts."""
@@ -62,8 +69,7 @@ class Conse(ConceptModel):
     """The middle of what EfficientNet-Lite0 takes a clip for, among the meanings of MiniLM."""
 
     name: ClassVar[str] = "conse"
-    version = "579344248a93-53aa51172d14-1"
-    """Starts of the weights' SHA-256, and a number for the code."""
+    version = VERSION
 
     columns: ClassVar[pa.Schema] = score_columns("concept_embedding", "concept_labels")
     files = (efficientnet.FILE, minilm.FILE, minilm.TOKENIZER, SYNSETS, LEMMAS)
@@ -112,7 +118,7 @@ def embedded(probabilities: Array, label_embeddings: Array) -> Array:
 
 @lru_cache(maxsize=1)
 def vocabulary(weights: Path) -> Vocabulary:
-    """The labels and their embeddings: some seconds, once per process.
+    """The labels and their embeddings: some seconds once per machine, then kept beside the weights.
 
     Args:
         weights: the folder of the model files.
@@ -121,9 +127,33 @@ def vocabulary(weights: Path) -> Vocabulary:
         ValueError: a file is missing, or torch is.
     """
     names = label_names(weights)
-    embeddings = MiniLM(weights)([f"a photo of a {name}" for name in names])
+    kept = weights / f"conse-labels-{VERSION}.npy"
+    embeddings = kept_embeddings(kept, (len(names), minilm.SIZE))
+    if embeddings is None:
+        embeddings = MiniLM(weights)([f"a photo of a {name}" for name in names])
+        keep_embeddings(kept, embeddings)
     mean = embeddings.mean(axis=0)
     return Vocabulary(names, unit(embeddings - mean), mean)
+
+
+def kept_embeddings(path: Path, shape: tuple[int, int]) -> Array | None:
+    """The embeddings in a file, None where it has none of this shape."""
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    whole = found.shape == shape and found.dtype == np.float32 and np.isfinite(found).all()
+    return found if whole else None
+
+
+def keep_embeddings(path: Path, embeddings: Array) -> None:
+    """Writes the file whole, or not at all: several workers may be at it, or may not be allowed."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npy", delete=False) as file:
+            np.save(file, embeddings, allow_pickle=False)
+        Path(file.name).replace(path)
+    except OSError:
+        logger.debug("the embeddings of ImageNet's labels are not kept in %s", path.parent)
 
 
 def label_names(weights: Path) -> list[str]:

@@ -1,5 +1,7 @@
 """Of clips that show the same, the best is kept: as a brute force comparison of all says."""
 
+import math
+
 import faiss
 import numpy as np
 import pytest
@@ -46,7 +48,11 @@ def unrelated(ids: list[str], rows: np.ndarray, clip_of: np.ndarray | None = Non
 
 def alike(one: np.ndarray, other: np.ndarray) -> float:
     cosine = one.astype(np.float64) @ other.T.astype(np.float64)
-    return float(min(cosine.max(axis=1).mean(), cosine.max(axis=0).mean()))
+    means = []
+    for best in (cosine.max(axis=1), cosine.max(axis=0)):
+        counted = min(len(best), max(2, math.ceil(len(best) / 2)))
+        means.append(float(np.mean(sorted(best, reverse=True)[:counted])))
+    return min(means)
 
 
 def brute_force(clips: Clips, known: EmbeddedClips = NONE) -> dict[str, Decision]:
@@ -207,9 +213,16 @@ def test_a_title_card_in_common_makes_no_duplicates() -> None:
     frames = np.eye(7, dtype=np.float32)[[0, 1, 2, 3, 0, 4, 5, 6]]
     clip_of = np.repeat([0, 1], 4)
     pair = ClipFrames(frames, clip_of, 2).similarity(np.array([0]), np.array([1]))
-    assert pair == pytest.approx(0.25)
+    assert pair == pytest.approx(0.5)
     clips = unrelated(["a", "b"], frames, clip_of)
     assert find_duplicates(clips, np.zeros(2), DuplicateSettings()) == [KEEP, KEEP]
+
+
+def test_a_copy_of_which_half_the_frames_find_their_match_is_found() -> None:
+    frames = np.eye(6, dtype=np.float32)[[0, 1, 2, 3, 0, 1, 4, 5]]
+    clips = unrelated(["a", "b"], frames, np.repeat([0, 1], 4))
+    _, copy = find_duplicates(clips, np.array([1, 0]), DuplicateSettings())
+    assert copy == Decision("a", pytest.approx(1))
 
 
 def test_copies_sampled_at_other_times_are_found() -> None:

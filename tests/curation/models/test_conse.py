@@ -8,7 +8,17 @@ import pyarrow as pa
 import pytest
 
 from benchmarks.accuracy.drawings import DRAWINGS
-from curation.models.conse import LEMMAS, SYNSETS, TOP, Conse, embedded, label_names, unit
+from curation.models.conse import (
+    LEMMAS,
+    SYNSETS,
+    TOP,
+    Conse,
+    embedded,
+    keep_embeddings,
+    kept_embeddings,
+    label_names,
+    unit,
+)
 from pipelines.asset_lock import read_lock
 
 
@@ -75,6 +85,20 @@ def test_names_and_texts_need_no_setup(model: Conse, model_weights: Path) -> Non
     assert fresh.vocabulary()[0] == model.vocabulary()[0]
     np.testing.assert_array_equal(fresh.embed_text(["a dog"]), model.embed_text(["a dog"]))
     assert fresh.embed_text([]).shape == (0, 384)
+
+
+def test_embeddings_are_kept_whole_or_not_at_all(tmp_path: Path) -> None:
+    made, path = np.eye(3, 2, dtype=np.float32), tmp_path / "labels.npy"
+    assert kept_embeddings(path, (3, 2)) is None
+    keep_embeddings(path, made)
+    np.testing.assert_array_equal(kept_embeddings(path, (3, 2)), made)
+    assert [one.name for one in tmp_path.iterdir()] == ["labels.npy"]
+    assert kept_embeddings(path, (4, 2)) is None, "of other labels"
+    path.write_bytes(path.read_bytes()[:-5])
+    assert kept_embeddings(path, (3, 2)) is None, "cut off"
+    keep_embeddings(tmp_path / "no folder" / "labels.npy", made)
+    keep_embeddings(path, made * np.nan)
+    assert kept_embeddings(path, (3, 2)) is None
 
 
 def test_a_network_that_says_nan_is_refused(model: Conse, model_weights: Path) -> None:
