@@ -41,10 +41,18 @@ def open_views(workspace: Workspace) -> duckdb.DuckDBPyConnection:
     """A connection with the views of `curation.views` over the committed rows.
 
     Raises:
-        ValueError: this is no workspace.
+        ValueError: this is no workspace, or its tables lack a column that this version has.
         StorageError: the storage cannot be read.
     """
-    return connect({name: workspace.table(name).dataset() for name in table_names(workspace)})
+    rows = {name: workspace.table(name).dataset() for name in table_names(workspace)}
+    for name, dataset in rows.items():
+        known = TABLES["shards" if name.startswith(SHARDS) else name]
+        if missing := [column for column in known.names if column not in dataset.schema.names]:
+            raise ValueError(
+                f"{workspace.uri}: table {name} has no column {', '.join(missing)}: an earlier "
+                "version of Moviola made it. Run `moviola curate` on the workspace again."
+            )
+    return connect(rows)
 
 
 def run_query(workspace: Workspace, sql: str) -> pa.Table:

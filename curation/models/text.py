@@ -31,8 +31,8 @@ from curation.models.model import (
     score_columns,
     weights_file,
 )
-from curation.models.text_boxes import LINE_PX, Box, detection_size, line_picture, text_boxes
-from curation.models.text_lines import Line, reading, summary
+from curation.models.text_boxes import LINE_PX, Box, area, detection_size, line_picture, text_boxes
+from curation.models.text_lines import Line, reading, summary, with_rest
 
 DETECTOR, RECOGNISER = "pp-ocrv6-det-small.onnx", "pp-ocrv6-rec-small.onnx"
 
@@ -47,12 +47,15 @@ WIDEST_PX = 1600
 
 BATCH_SIZE = 8
 
+MOST_READ = 16
+"""Lines of a frame that are read: a page of credits has 150, and costs as much as a film."""
+
 
 class TextReader(FrameModel):
     """Reads what is written on the frames of a clip."""
 
     name: ClassVar[str] = "pp-ocr"
-    version = "090f04abcd9d-6f327246b503-1"
+    version = "090f04abcd9d-6f327246b503-2"
     columns: ClassVar[pa.Schema] = score_columns("text_share", "text_score", "text")
     files = (DETECTOR, RECOGNISER)
 
@@ -74,6 +77,8 @@ class TextReader(FrameModel):
     def read(self, clips: Sequence[Sequence[Picture]]) -> list[list[list[Line]]]:
         """The lines of each frame of each clip, from top to bottom, whether they count or not.
 
+        Of a frame with more than `MOST_READ` the largest are read, see `with_rest`.
+
         Raises:
             ValueError: an output of a network is NaN or infinite.
         """
@@ -81,12 +86,15 @@ class TextReader(FrameModel):
         pictures = [
             line_picture(frame[..., ::-1], box.corners)
             for clip, searched in zip(clips, boxes, strict=True)
-            for frame, found in zip(clip, searched, strict=True)
-            for box in found
+            for frame, (chosen, _) in zip(clip, searched, strict=True)
+            for box in chosen
         ]
         readings = iter(self._readings(pictures))
         lines = [
-            [[Line(box, *next(readings)) for box in found] for found in searched]
+            [
+                with_rest([Line(box, *next(readings)) for box in chosen], rest)
+                for chosen, rest in searched
+            ]
             for searched in boxes
         ]
         for index, clip_lines in enumerate(lines):
@@ -94,14 +102,16 @@ class TextReader(FrameModel):
             check_finite(self.name, index, np.array(scores))
         return lines
 
-    def _boxes(self, frame: Picture, clip: int) -> list[Box]:
+    def _boxes(self, frame: Picture, clip: int) -> tuple[list[Box], list[Box]]:
+        """Which boxes are read, from top to bottom, and which are not."""
         height, width = frame.shape[:2]
         rows, columns = detection_size(height, width, LONGEST_SIDE_PX)
         small = cv2.resize(frame[..., ::-1], (columns, rows))
         [maps] = self._detector.run(None, {"x": _network_input([np.asarray(small)], columns)})
         check_finite(self.name, clip, maps)
-        boxes = text_boxes(maps[0, 0], height, width)
-        return sorted(boxes, key=lambda box: float(box.corners[:, 1].min()))
+        boxes = sorted(text_boxes(maps[0, 0], height, width), key=area, reverse=True)
+        chosen = sorted(boxes[:MOST_READ], key=lambda box: float(box.corners[:, 1].min()))
+        return chosen, boxes[MOST_READ:]
 
     def _readings(self, pictures: list[Picture]) -> list[tuple[str, float]]:
         widths = [

@@ -107,6 +107,12 @@ def line_picture(frame: npt.NDArray[np.uint8], corners: Corners) -> npt.NDArray[
     return np.asarray(cv2.resize(line, size), np.uint8)
 
 
+def area(box: Box) -> float:
+    """Of the rectangle, px."""
+    first, second, third, _ = box.corners
+    return math.dist(first, second) * math.dist(second, third)
+
+
 def covered_share(boxes: list[Box], height: int, width: int) -> float:
     """Share of a frame that the boxes cover together, 0 to 1."""
     covered = np.zeros((height, width), np.uint8)

@@ -39,10 +39,14 @@ class Line(NamedTuple):
     recognition: float
     """Mean probability of its characters, 0 to 1; 0 if there are none."""
 
+    is_alike: bool = False
+    """Not looked at, and taken for text because most others of its frame are."""
+
     @property
     def score(self) -> float:
         """Detection times recognition, 0 to 1; for what stays unread, detection alone."""
-        return self.box.score * (1.0 if self.is_unread else self.recognition)
+        is_known = self.is_alike or not self.is_unread
+        return self.box.score * (self.recognition if is_known else 1.0)
 
     @property
     def is_read(self) -> bool:
@@ -59,7 +63,7 @@ class Line(NamedTuple):
     @property
     def counts(self) -> bool:
         """Whether it is text at all."""
-        return self.is_read or self.is_unread
+        return self.is_alike or self.is_read or self.is_unread
 
     @property
     def _characters(self) -> int:
@@ -84,6 +88,22 @@ def reading(steps: npt.NDArray[np.float32], characters: Sequence[str]) -> tuple[
         return "", 0.0
     text = "".join(characters[index] for index in best[kept])
     return text.strip(), float(steps.max(axis=1)[kept].mean())
+
+
+def with_rest(lines: Sequence[Line], rest: Sequence[Box]) -> list[Line]:
+    """The lines of a frame that were read, and its other boxes if most of what was read is text.
+
+    These count as text that is as sure as the middle one of those.
+
+    Args:
+        lines: what was read.
+        rest: what was not.
+    """
+    texts = sorted(line.recognition for line in lines if line.counts)
+    if 2 * len(texts) <= len(lines):
+        return list(lines)
+    alike = [Line(box, "", texts[len(texts) // 2], is_alike=True) for box in rest]
+    return [*lines, *alike]
 
 
 def summary(frames: Sequence[Picture], lines: Sequence[Sequence[Line]]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from curation.rules import MEASURES
+from curation.tables import VIDEOS
 from pipelines.queries import as_text, run_query, subset_settings, table_names
 from pipelines.workspace import Workspace
 from tests.workspaces import SUBSETS, small_workspace
@@ -32,6 +33,13 @@ def column(workspace, sql):
 def test_tables_are_listed_upstream_first_and_samples_last(workspace):
     names = ["sources", "videos", "clips", "selection", "shards/256p", "shards/strict"]
     assert table_names(workspace) == names
+
+
+def test_a_table_of_an_earlier_version_is_named_with_what_to_do(tmp_path):
+    old = Workspace(tmp_path)
+    old.table("videos").replace(VIDEOS.empty_table().drop_columns(["fps"]), {})
+    with pytest.raises(ValueError, match=r"table videos has no column fps.*moviola curate"):
+        run_query(old, "SELECT 1")
 
 
 def test_a_rules_measure_is_a_column_of_the_view_clips(workspace):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy.rendering import texture
-from curation.models.text import RECOGNISER, TextReader
+from curation.models.text import MOST_READ, RECOGNISER, TextReader
 from curation.models.text_boxes import (
     LINE_PX,
     Box,
@@ -18,7 +18,14 @@ from curation.models.text_boxes import (
     line_picture,
     text_boxes,
 )
-from curation.models.text_lines import LONGEST_TEXT, Line, distinct_text, reading, summary
+from curation.models.text_lines import (
+    LONGEST_TEXT,
+    Line,
+    distinct_text,
+    reading,
+    summary,
+    with_rest,
+)
 from pipelines.asset_lock import read_lock
 
 CAPTIONS = ("It was never about money.", "我们不应该在这里")
@@ -109,6 +116,37 @@ def test_text_in_an_unknown_script_counts_and_stays_unread(reader: TextReader) -
     assert row["text_share"] > 0.01
     assert row["text_score"] >= 0.7
     assert row["text"] == ""
+
+
+def test_of_a_page_the_largest_lines_are_read_and_the_rest_is_taken_for_text(
+    reader: TextReader,
+) -> None:
+    page = np.zeros((720, 1280, 3), np.uint8)
+    for row in range(40):
+        place = (20 + 640 * (row % 2), 30 + 34 * (row // 2))
+        words = f"made by somebody {row}"
+        cv2.putText(page, words, place, cv2.FONT_HERSHEY_SIMPLEX, 0.9, (255, 255, 255), 2)
+    [[lines]] = reader.read([[page]])
+    read = [line for line in lines if not line.is_alike]
+    assert len(read) == MOST_READ
+    assert len(lines) >= 35
+    [row] = reader([[page]])
+    assert row["text_share"] == pytest.approx(
+        covered_share([line.box for line in lines], 720, 1280), rel=1e-3
+    )
+    assert "made by somebody" in row["text"]
+
+
+def test_boxes_that_are_not_read_are_as_the_most_of_the_others() -> None:
+    box = Box(np.array([[0, 0], [40, 0], [40, 10], [0, 10]], np.float32), 0.8)
+    sure, noise = Line(box, "hello", 0.9), Line(box, "x", 0.2)
+    assert with_rest([sure, noise], [box]) == [sure, noise]
+    *read, alike = with_rest([sure, sure, noise], [box])
+    assert read == [sure, sure, noise]
+    assert alike.counts
+    assert not alike.is_read
+    assert alike.score == pytest.approx(0.8 * 0.9)
+    assert with_rest([], [box]) == []
 
 
 def test_a_clip_without_frames_is_null_in_every_column(reader: TextReader) -> None:
