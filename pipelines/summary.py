@@ -8,6 +8,7 @@ from curation.funnel import Step, funnel
 from curation.tables import FAILED
 from curation.views import SHARDS
 from pipelines.escaping import printable
+from pipelines.findings import findings
 from pipelines.progress import StageSummary, duration
 from pipelines.queries import open_views
 from pipelines.workspace import Workspace
@@ -33,7 +34,7 @@ def as_text(
     summaries: Sequence[StageSummary],
     next_command: str,
 ) -> str:
-    """The funnel in numbers and hours, failures by class, cost by stage, and the way on."""
+    """The funnel in numbers and hours, failures, what models found, cost by stage, the way on."""
     lines = [f"{'':<18} {'in':>9} {'hours':>8}   {'out':>9} {'hours':>8}   lost to"]
     for step in steps:
         lost = [outcome for outcome in step.outcomes if outcome.status != "ok"]
@@ -55,6 +56,7 @@ def as_text(
     ]
     if failed:
         lines += ["", "Failed, with the error in column `error`:", *failed]
+    lines += findings(workspace)
     lines += ["", f"{'':<18} {'rows':>9}   {'time':>8}   {'CPU':>8}"]
     for summary in summaries:
         rows = f"{summary.done:>9,}   {duration(summary.wall_s):>8}   {duration(summary.cpu_s):>8}"
