@@ -184,7 +184,9 @@ def kept_ids(verdicts: pa.Table) -> pa.ChunkedArray:
 
 def _of_clips(scores: Rows, ids: pa.ChunkedArray | pa.Array) -> ds.Dataset:
     rows = ds.dataset(scores) if isinstance(scores, pa.Table) else scores
-    return rows.filter(pc.field("clip_id").isin(ids))
+    # From a chunked array without chunks, `isin` takes no type.
+    one = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
+    return rows.filter(pc.field("clip_id").isin(one))
 
 
 def _by_quality(clips: Rows, videos: Rows, scores: Rows, prefer: Sequence[str]) -> pa.Array:

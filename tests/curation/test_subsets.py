@@ -118,6 +118,13 @@ def test_a_reviewed_subset_keeps_what_people_kept_and_nothing_else():
     assert told(found, "reason") == {"a": None, "b": DROPPED, "c": MISSING, "d": "motion_vmaf"}
 
 
+def test_where_the_rules_leave_nothing_there_is_nothing_to_decide():
+    rows = verdicts(**dict.fromkeys(CLIPS, "motion_vmaf"))
+    assert without_duplicates(rows, SETTINGS, clips(), videos(), scores(a=0)).equals(rows)
+    few = RetrievalSettings()
+    assert retrieved(rows, SETTINGS, few, scores(a=0), PHRASES, TO_PHRASES).equals(rows)
+
+
 PHRASES = ["running", "baking"]
 TO_PHRASES = np.eye(4, dtype=np.float32)[:2]
 
