@@ -1,10 +1,12 @@
 """The last screen of a run: the funnel, what failed, what it cost, where things are, what next."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from curation.funnel import Step, funnel
+from curation.review import MISSING
 from curation.tables import FAILED
 from curation.views import SHARDS
 from pipelines.escaping import printable
@@ -61,7 +63,13 @@ def as_text(
     for summary in summaries:
         rows = f"{summary.done:>9,}   {duration(summary.wall_s):>8}   {duration(summary.cpu_s):>8}"
         lines.append(f"{summary.stage:<18} {rows if summary.done else '  nothing to do'}")
-    lines += ["", f"Shards: {printable(workspace.uri)}/{SHARDS}", f"Next:   {next_command}"]
+    lines += ["", f"Shards: {printable(workspace.uri)}/{SHARDS}"]
+    for step in steps:
+        if any(outcome.reason == MISSING for outcome in step.outcomes):
+            subset = step.name.rpartition("/")[2]
+            place = shlex.quote(printable(workspace.uri))
+            lines.append(f"Review: moviola review export {place} {subset} --into build/review")
+    lines.append(f"Next:   {next_command}")
     return "\n".join(lines)
 
 
