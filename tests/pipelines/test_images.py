@@ -17,7 +17,10 @@ from pipelines.workspace import Workspace
 from tests import media
 from tests.curation.models.test_quality import photograph
 
-CHEAP = ["scores.copy_detection=null", "scores.concept=null", "scores.text=null"]
+CHEAP = [
+    *("scores.copy_detection=null", "scores.concept=null", "scores.text=null"),
+    *("selection.duplicates=null", "selection.concepts=null", "subsets.256p.resampling=null"),
+]
 RULES = "subsets.images.rules"
 TURNED_RIGHT = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
 
