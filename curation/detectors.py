@@ -44,18 +44,21 @@ class AdaptiveSettings(Settings):
     threshold: float = 3.0
     """Smallest ratio of a frame's score to the mean of its neighbours' scores."""
 
-    min_content: float = 6.0
+    min_content: float = 3.5
     """Smallest score of a cut, 0 to 255 (PySceneDetect's own default, 15, misses cuts in dark
-    scenes)."""
+    scenes and between similar pictures)."""
 
     window_frames: int = 2
     """Neighbours on each side."""
 
     min_unexplained: float = 0.15
-    """Smallest share of the picture that motion from the frame before must leave unexplained."""
+    """Smallest share of the picture that motion from the frame before must leave unexplained; or
+    else ..."""
 
-    sudden_motion: float = 0.03
-    """Motion, in picture widths, that is a cut even where it explains all: it came from nowhere."""
+    min_changed: float = 0.25
+    """... the smallest share of the picture that must change at once, while little happens in the
+    neighbours: a jump cut within one scene, most of which motion explains, but it came from
+    nowhere. An overlaid text that appears changes less."""
 
 
 class ContentSettings(Settings):

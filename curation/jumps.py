@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from curation.detectors import REPEAT_SCORE, ShotSettings
+from curation.detectors import REPEAT_SCORE, AdaptiveSettings, ShotSettings
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -29,6 +29,15 @@ BLOCK_PX = 16
 NOISE_STEP = 3.0
 """Deviation within a block, in 8-bit steps, that noise and compression make."""
 
+CHANGED_STEP = 5.0
+"""Mean change of a block, in 8-bit steps, that no keyframe makes."""
+
+LONE = 2.0
+"""A lone jump scores at least so many times what the highest of its neighbours does."""
+
+LIGHT = 0.05
+"""Where less than this share of the picture is unexplained, only the light has changed."""
+
 
 @dataclass(slots=True)
 class Jump:
@@ -37,13 +46,13 @@ class Jump:
     Attributes:
         index: the frame.
         unexplained: share of the picture that motion from the frame before does not explain.
-        moved: median length of that motion, in picture widths.
+        changed: share of the picture that is not as it was, explained or not.
         returned: how near a later picture came to the one before: 0 (the same) to 1 and more.
     """
 
     index: int
     unexplained: float
-    moved: float = 0.0
+    changed: float = 0.0
     returned: float = math.inf
 
 
@@ -88,8 +97,8 @@ class ContentScorer:
         self._watched = [w for w in self._watched if self._index - w[0].index < self._within]
         if self._may_be_cut(score):
             # The end of a flash is a jump as well: back to the picture before it.
-            unexplained, moved = motion_between(before[1], luma, self._flow)
-            jump = Jump(self._index, unexplained, moved, min(back, default=math.inf))
+            unexplained, changed = difference_between(before[1], luma, self._flow)
+            jump = Jump(self._index, unexplained, changed, min(back, default=math.inf))
             self.jumps[self._index] = jump
             distance = max(_distance(thumbnail, before[2]), 1e-3)
             self._watched.append((jump, before[2], distance))
@@ -108,8 +117,26 @@ class ContentScorer:
         return repeats or sum(self._recent) <= most
 
 
-def motion_between(before: Picture, luma: Picture, flow: cv2.DISOpticalFlow) -> tuple[float, float]:
-    """What motion makes of the picture before: the share it leaves unexplained, and its length.
+def is_cut(content: Floats, jump: Jump, settings: AdaptiveSettings) -> bool:
+    """Whether a frame that AdaptiveDetector takes for a cut is one, by the closer look at it.
+
+    Args:
+        content: `ContentScorer`'s score of each frame, `[T]`.
+        jump: the frame.
+        settings: the detector's.
+    """
+    if jump.unexplained >= settings.min_unexplained:
+        return True
+    index, reach = jump.index, settings.window_frames
+    around = [*content[max(0, index - reach) : index], *content[index + 1 : index + 1 + reach]]
+    is_lone = content[index] >= LONE * max(around, default=0.0)
+    return bool(is_lone and jump.unexplained >= LIGHT and jump.changed >= settings.min_changed)
+
+
+def difference_between(
+    before: Picture, luma: Picture, flow: cv2.DISOpticalFlow
+) -> tuple[float, float]:
+    """How much of a picture is new: what motion from the one before leaves unexplained, and all.
 
     The picture before is warped along the optical flow between the two; a block of 16 px counts as
     unexplained where what is left, its mean apart, is more than half of the block's own contrast.
@@ -121,7 +148,7 @@ def motion_between(before: Picture, luma: Picture, flow: cv2.DISOpticalFlow) -> 
         flow: the estimator.
 
     Returns:
-        The share of blocks, 0 to 1, and the median length of the flow in picture widths.
+        The share of blocks that are unexplained, and of those that changed at all, 0 to 1.
     """
     rows, columns = luma.shape
     vectors = flow.calc(luma, before, np.empty((0, 0), np.float32))
@@ -139,14 +166,17 @@ def motion_between(before: Picture, luma: Picture, flow: cv2.DISOpticalFlow) -> 
         _block_deviation(luma.astype(np.float32)), _block_deviation(before.astype(np.float32))
     )
     unexplained = float(np.mean(left > np.maximum(0.5 * contrast, NOISE_STEP)))
-    lengths = np.hypot(vectors[::4, ::4, 0], vectors[::4, ::4, 1])
-    return unexplained, float(np.median(lengths)) / columns
+    changes = _block_mean(cv2.absdiff(luma, before).astype(np.float32))
+    return unexplained, float(np.mean(changes > CHANGED_STEP))
+
+
+def _block_mean(plane: Floats) -> Floats:
+    size = (max(1, plane.shape[1] // BLOCK_PX), max(1, plane.shape[0] // BLOCK_PX))
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _block_deviation(plane: Floats) -> Floats:
-    size = (max(1, plane.shape[1] // BLOCK_PX), max(1, plane.shape[0] // BLOCK_PX))
-    mean = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
-    square = cv2.resize(plane * plane, size, interpolation=cv2.INTER_AREA)
+    mean, square = _block_mean(plane), _block_mean(plane * plane)
     return np.sqrt(np.maximum(square - mean * mean, 0.0))
 
 

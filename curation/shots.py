@@ -2,7 +2,7 @@
 
 Recall is the detectors' (`curation.detectors`), precision that of the closer look at each jump
 (`curation.jumps`): a cut that a detector sees is dropped where the motion between the two frames
-explains what changed, or where the picture before it comes back.
+explains what changed (unless much changed at once), or where the picture before it comes back.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from curation.detectors import (
     content_cuts,
     fades,
 )
-from curation.jumps import Jump
+from curation.jumps import Jump, is_cut
 
 Floats = npt.NDArray[np.float32]
 
@@ -56,12 +56,7 @@ def transitions(
     cuts: set[int] = set()
     if (adaptive := settings.adaptive) is not None:
         found = adaptive_cuts(content, adaptive)
-        cuts |= {
-            cut
-            for cut in found
-            if jumps[cut].unexplained >= adaptive.min_unexplained
-            or jumps[cut].moved >= adaptive.sudden_motion
-        }
+        cuts |= {cut for cut in found if is_cut(content, jumps[cut], adaptive)}
     if (plain := settings.content) is not None:
         found = content_cuts(content, plain.threshold)
         cuts |= {cut for cut in found if jumps[cut].unexplained >= plain.min_unexplained}

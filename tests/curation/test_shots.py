@@ -4,7 +4,7 @@ from scenedetect import AdaptiveDetector, ContentDetector, FrameTimecode, Thresh
 
 from curation import detectors
 from curation.detectors import AdaptiveSettings, FadeSettings, ShotSettings, Transition
-from curation.jumps import ContentScorer, Jump
+from curation.jumps import ContentScorer, Jump, is_cut
 from curation.shots import shots, transitions
 
 
@@ -139,6 +139,38 @@ def test_cuts_inside_a_fade_belong_to_it():
     assert transitions(content, brightness, jumps, 25.0, ShotSettings()) == [
         Transition(40, 60, "fade")
     ]
+
+
+@pytest.mark.parametrize(
+    ("unexplained", "changed", "after", "is_found"),
+    [
+        (0.3, 0.3, 6.0, True),  # another shot
+        (0.1, 0.4, 1.0, True),  # a jump cut: what moved was elsewhere at once
+        (0.1, 0.1, 1.0, False),  # a line of text
+        (0.0, 0.9, 1.0, False),  # the light
+        (0.1, 0.4, 6.0, False),  # the jolt after which all moves
+    ],
+)
+def test_what_motion_explains_is_a_cut_if_much_changed_and_only_once(
+    unexplained, changed, after, is_found
+):
+    content = np.full(60, 1.0, np.float32)
+    content[30], content[31] = 9.0, after
+    jump = Jump(30, unexplained, changed)
+    assert is_cut(content, jump, AdaptiveSettings()) is is_found
+
+
+def test_a_jump_cut_is_found_where_a_subject_that_moves_is_no_cut():
+    head = next(scene(9, 1))[0][:, :90]
+
+    def talking(places):
+        for (bgr, _), x in zip(scene(1, len(places), 0.0), places, strict=True):
+            bgr[:, x : x + 90] = head
+            yield bgr, np.ascontiguousarray(bgr.mean(axis=2).astype(np.uint8))
+
+    calm = [80] * 30
+    assert found(talking([*calm, *(92 for _ in range(30))])) == [Transition(30, 30, "cut")]
+    assert found(talking([*calm, *range(80, 92), *(92 for _ in range(30))])) == []
 
 
 def test_no_frames_have_no_shots():
