@@ -7,7 +7,7 @@ file as JPEG as soon as they are taken. So memory does not grow with the length 
 Decoding empties the processor's caches. So frames are reduced one by one, and measured `CHUNK` at a
 time: code and tables stay warm, which takes a twelfth off the pass.
 
-What need not see every frame samples, and says so: VMAF motion takes every pair but 12 of its rows;
+What need not see every frame samples, and says so: VMAF motion takes every pair but few rows;
 codec vectors are read from `vectors_hz` P frames a second; the camera is followed over `camera_hz`
 pairs a second, each starting where the last one ended; pictures are taken a few times per clip.
 """

@@ -9,18 +9,18 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from curation.signals.vmaf_motion import row_sampled_vmaf_motion, vmaf_motion
+from curation.signals.vmaf_motion import row_sampled_vmaf_motion, sampled_rows, vmaf_motion
 
 
 @pytest.fixture(scope="module")
 def frames() -> np.ndarray:
     """33 frames of a textured picture that drifts, with a flicker in one corner."""
     generator = np.random.default_rng(0)
-    noise = generator.integers(0, 256, (300, 400), dtype=np.uint8)
+    noise = generator.integers(0, 256, (400, 720), dtype=np.uint8)
     picture = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 2), None, 0, 255, cv2.NORM_MINMAX)
-    views = [picture[i : i + 180, 2 * i : 2 * i + 320].copy() for i in range(33)]
+    views = [picture[i : i + 360, 2 * i : 2 * i + 640].copy() for i in range(33)]
     for index, view in enumerate(views):
-        view[:40, :40] = 255 * (index % 2)
+        view[:80, :80] = 255 * (index % 2)
     return np.stack(views)
 
 
@@ -58,10 +58,16 @@ def test_row_samples_have_the_mean_of_the_whole(frames: np.ndarray) -> None:
 
 @pytest.mark.parametrize("height", [90, 180, 360, 364, 480, 700, 720, 1080])
 def test_row_samples_see_every_row_in_time(height: int) -> None:
-    before, now = np.zeros((2, height, 32), np.uint8)
+    before, now = np.zeros((2, height, 1280), np.uint8)
     now[height // 2 : height // 2 + 4] = 200
     sampled = [row_sampled_vmaf_motion(before, now, pair) for pair in range(300)]
     assert np.mean(sampled) == pytest.approx(vmaf_motion(before, now), rel=0.1)
+
+
+def test_a_smaller_frame_gives_more_rows_and_no_more_pixels() -> None:
+    sampled = [sampled_rows(np.zeros(size, np.uint8), 0) for size in ((1080, 1920), (360, 640))]
+    assert [len(rows) // 5 for rows in sampled] == [12, 24]
+    assert sampled[1].size <= sampled[0].size
 
 
 def test_the_same_frame_twice_does_not_move(frames: np.ndarray) -> None:
@@ -84,7 +90,7 @@ def test_frames_too_low_for_row_samples_are_measured_whole() -> None:
 
 def test_a_view_of_a_padded_plane_counts_only_its_picture(frames: np.ndarray) -> None:
     padded = np.pad(frames[:2], ((0, 0), (0, 0), (0, 64)), constant_values=7)
-    views = padded[:, :, :320]
+    views = padded[:, :, :640]
     assert vmaf_motion(*views) == vmaf_motion(frames[0], frames[1])
     assert row_sampled_vmaf_motion(*views, 5) == row_sampled_vmaf_motion(frames[0], frames[1], 5)
 
