@@ -37,6 +37,7 @@ from benchmarks.accuracy.rendering import (
     true_steps,
     with_subject,
 )
+from curation.analysis import MeasureSettings
 from curation.signals.camera import CameraStep, camera_step, shake
 from curation.signals.vectors import (
     PairMotion,
@@ -50,8 +51,8 @@ from curation.signals.vmaf_motion import row_sampled_vmaf_motion, vmaf_motion
 NUM_FRAMES = 150
 """Frames of each real video that are looked at."""
 
-CAMERA_SPAN = 4
-"""6 pairs a second of 24 frames: the default of `MeasureSettings.camera_hz`."""
+CAMERA_SPAN = round(FPS / MeasureSettings().camera_hz)
+"""Frames from one frame of a pair to the other, as in the decode pass."""
 
 PATHS = {
     "still": steady(),

@@ -7,7 +7,8 @@ its own. The camera moves opposite to the picture: content that runs left is a p
 
 The path is followed without gaps (each pair starts where the last one ended), because the shake is
 the departure of the positions, not of the speeds, from their smooth version. At 12 pairs a second
-or more the shake of a hand comes out within 3 %, at 6 up to a quarter too small.
+or more it comes out within a few percent; at the 4 of the decode pass, slower than a hand shakes,
+it is an estimate (`shake` says how, `benchmarks/accuracy/motion.py` how good).
 
 Cost on one thread: 0.1 ms a pair, 0.2 ms a clip.
 """
@@ -39,6 +40,9 @@ LEAST_POINTS = 24
 
 SHAKE_FROM_HZ = 1.0
 """Slower motion than this is intended: the smooth path halves amplitudes at this frequency."""
+
+HAND_HZ = np.arange(1.5, 8.25, 0.25)
+"""Frequencies of a hand's shake; its power falls with their square."""
 
 
 class CameraStep(NamedTuple):
@@ -131,6 +135,10 @@ def shake(path: Sequence[CameraStep], aspect: float) -> float:
     height away. The smooth version is a Whittaker smoother with third differences
     (Eilers 2003): it follows constant speed and constant acceleration exactly, up to the ends.
 
+    Shake faster than half the rate of the steps folds down to slower motion, of which the smooth
+    version takes a part. What it takes of a hand's shake (`HAND_HZ`) is made up for: a third at 4
+    steps a second, next to nothing from 12 on.
+
     Args:
         path: steps without gaps, in time order; fewer than 4 have no shake to tell.
         aspect: frame width over height.
@@ -142,10 +150,13 @@ def shake(path: Sequence[CameraStep], aspect: float) -> float:
     _, pan, tilt, _, roll, *_ = steps.T
     shifts = np.stack([pan * aspect, tilt, np.radians(roll) / 2], axis=1) * seconds
     positions = np.vstack([np.zeros(3), np.cumsum(shifts, axis=0)])
-    third = np.diff(np.eye(len(positions)), n=3, axis=0)
+    count = len(positions)
+    third = np.diff(np.eye(count), n=3, axis=0)
     at_cutoff = 2 * np.sin(np.pi * min(SHAKE_FROM_HZ * seconds, 0.5))
-    smooth = np.linalg.solve(np.eye(len(positions)) + third.T @ third / at_cutoff**6, positions)
-    return float(np.sqrt(np.mean(np.sum((positions - smooth) ** 2, axis=1))))
+    departing = np.eye(count) - np.linalg.inv(np.eye(count) + third.T @ third / at_cutoff**6)
+    hand = np.exp(2j * np.pi * seconds * np.outer(np.arange(count), HAND_HZ))
+    left = np.average(np.mean(np.abs(departing @ hand) ** 2, axis=0), weights=HAND_HZ**-2)
+    return float(np.sqrt(np.mean(np.sum((departing @ positions) ** 2, axis=1)) / left))
 
 
 def _fit(

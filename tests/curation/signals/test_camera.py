@@ -111,6 +111,21 @@ def test_shake_is_the_rms_of_a_fast_oscillation() -> None:
     assert shake(steps, 16 / 9) == pytest.approx(0.01 / np.sqrt(2), rel=0.03)
 
 
+def test_the_shake_of_a_hand_is_estimated_by_steps_slower_than_it() -> None:
+    generator = np.random.default_rng(0)
+    frequencies = np.fft.rfftfreq(64 * 24, 1 / 24)
+    hand = np.where((frequencies >= 1.5) & (frequencies <= 8), 1 / np.maximum(frequencies, 1), 0)
+    waves = generator.standard_normal((20, hand.size, 2)) @ [1, 1j]
+    found = {}
+    for rate in (4, 24):
+        ups = np.fft.irfft(waves * hand, axis=1)[:, :: 24 // rate]
+        found[rate] = [
+            shake(path(np.zeros(len(up) - 1), np.diff(up) * rate, rate), 16 / 9) for up in ups
+        ]
+    assert np.mean(found[4]) == pytest.approx(np.mean(found[24]), rel=0.05)
+    assert np.array(found[4]) == pytest.approx(np.array(found[24]), rel=0.3)
+
+
 def test_slow_swaying_is_no_shake() -> None:
     times = np.arange(161) / 16
     up = 0.05 * np.sin(2 * np.pi * 0.3 * times)
