@@ -5,8 +5,8 @@ recall, precision and F1 within one frame (within their extent for fades and dis
 of the clips produced that hold a hard cut, a fade or a dissolve, and by kind. Cover: share of shot
 time, in shots of 4 s and more, that lies in some clip.
 
-Of kind `similar` are hard cuts within one shot, which loses 23 frames: jump cuts. Some of them nobody
-sees, where little moves, so they are told apart and are no part of the leak.
+Of kind `similar` are hard cuts within one shot, which loses 23 frames: jump cuts. Some of them
+nobody sees, where little moves, so they are told apart and are no part of the leak.
 
 Cost: CPU-seconds of the whole decode pass of Big Buck Bunny (720p) with TransNet V2, as a multiple
 of those without it.

@@ -5,8 +5,8 @@ film, a cartoon, and of the videos of a folder, which should be clean; the worst
 for a person to look at.
 
 How much of what is unsafe the model finds is not measured: no such pictures are at hand, and none
-should be. So this is half of an accuracy. The bar is a loose one: twice what is known of cartoons
-and of clean live action, it would tell of a model that is broken.
+should be. So this is half of an accuracy. The bar is about three times what was measured: it would
+tell of a model that is broken.
 """
 
 import argparse
@@ -30,7 +30,7 @@ THRESHOLDS = (0.2, 0.5, 0.8)
 
 QUANTILES = (0.5, 0.9, 0.99)
 WORST = 8
-BAR = {"film_above_0.8": 0.5, "footage_above_0.8": 0.05}
+BAR = {"film_above_0.8": 0.1, "footage_above_0.8": 0.02}
 """At most; the second only with a folder."""
 
 

@@ -4,7 +4,8 @@ Codec vectors: decoders tell whether a vector points to the past or the future, 
 Only for a P frame is that known: its nearest reference is the last I or P frame in presentation
 order, and the frames between are the `span` to divide by. The plain mean over all vectors is no
 px per frame: with x264's 3 B frames it is twice the true motion, while P frames over their span
-are 8 % long on average, 15 % at worst (`benchmarks/accuracy/motion.py`). Skipped blocks carry their
+are off by 5 to 8 % on average, and by a third where the picture holds hardly any detail
+(`benchmarks/accuracy/motion.py`). Skipped blocks carry their
 predicted vector; intra blocks have none and count as unknown, and a clip that is mostly unknown has
 to be estimated.
 
