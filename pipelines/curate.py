@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from curation.clips import ClipsStage
 from curation.ingest import IngestStage
 from curation.inputs import Inputs
+from curation.models.transnet import check_transnet
 from curation.scores import INPUTS as SCORE_INPUTS
 from curation.scores import ScoresStage, models, score_inputs
 from curation.selection import candidates
@@ -76,6 +77,7 @@ class Curation:
 
     def clips(self) -> None:
         """The decode pass over every accepted video."""
+        check_detector(self.recipe)
         self._run(clips_stage(self.recipe), clip_inputs(self._rows("videos")), "clips")
 
     def scores(self) -> None:
@@ -170,12 +172,23 @@ def clip_inputs(videos: pa.Table) -> pa.Table:
     return videos.filter(pc.equal(videos["status"], OK)).select(ClipsStage.reads)
 
 
+def check_detector(recipe: Recipe) -> None:
+    """Refuses a recipe whose shots need a network that is not here.
+
+    Raises:
+        ValueError: its weights or the package torch are missing.
+    """
+    if recipe.clips.shots.transnet is not None:
+        check_transnet(cache_folder() / "models")
+
+
 def check_models(recipe: Recipe) -> None:
     """Refuses a recipe whose models this machine cannot run, before anything is decoded.
 
     Raises:
         ValueError: a file or a package is missing, or a model wants a GPU and its workers get none.
     """
+    check_detector(recipe)
     for model in models(recipe.scores, cache_folder() / "models"):
         model.check()
     is_ray = recipe.engine.runner == "ray"

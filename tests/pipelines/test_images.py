@@ -19,6 +19,7 @@ from tests.curation.models.test_quality import photograph
 
 CHEAP = [
     *("scores.copy_detection=null", "scores.concept=null", "scores.text=null"),
+    "clips.shots.transnet=null",
     *("selection.duplicates=null", "selection.concepts=null", "subsets.256p.resampling=null"),
 ]
 RULES = "subsets.images.rules"
