@@ -46,7 +46,7 @@ Clip = Sequence[Picture]
 
 def decode_pass(video: Path) -> dict[str, Any]:
     """The row of the clips stage, stored frames included."""
-    stage = ClipsStage(load_recipe("demo").recipe.clips, Limits())
+    stage = ClipsStage(load_recipe("demo").recipe.clips, Limits(), cache_folder() / "models")
     stage.setup()
     [row] = stage(pa.Table.from_pylist([row_of(video)])).to_pylist()
     if row["status"] != "ok" or not any(row["frames"]):
