@@ -7,12 +7,11 @@ extent, from the frame at which it begins to go dark to the one at which it is b
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
-from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 from scenedetect import (
     AdaptiveDetector,
     ContentDetector,
@@ -21,7 +20,7 @@ from scenedetect import (
     ThresholdDetector,
 )
 
-from curation.settings import FINGERPRINT, Settings
+from curation.settings import Settings
 
 Floats = npt.NDArray[np.float32]
 
@@ -116,15 +115,6 @@ class ShotSettings(Settings):
 
     shake_threshold: float = 27.0
     """ContentDetector threshold of `shots_per_s`: a shaking camera makes false cuts."""
-
-    @model_serializer(mode="wrap")
-    def _dumped(
-        self, dump: SerializerFunctionWrapHandler, info: SerializationInfo
-    ) -> dict[str, Any]:
-        values: dict[str, Any] = dump(self)
-        if info.context == FINGERPRINT and self.transnet is None:
-            del values["transnet"]
-        return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Frame embeddings near others, by faiss: exact or by an inverted file, with a bounded answer.
 
-Below `exact_below` rows every pair is compared (`IndexFlatIP`). Above, an inverted file: k-means on
-a seeded sample makes cells, a row is compared with the rows of the `PROBES` cells nearest to it.
-Rows are then kept as float16, which moves a cosine by less than `STORED_ERROR`.
+Below `exact_below` rows every pair is compared (`IndexFlatIP`). Above, it is a filter whose finds
+the caller compares: rows are projected to `PROJECTED` numbers (at random, but always alike; Johnson
+and Lindenstrauss 1984) of a byte each, k-means on a seeded sample makes cells, and a row is
+compared with the rows of the `PROBES` cells nearest to it.
 """
 
 from typing import Any, Literal, NamedTuple
@@ -26,8 +27,14 @@ SAMPLE_PER_CELL = 40
 ITERATIONS = 3
 """Of k-means: near-duplicates fall into one cell long before the cells are good clusters."""
 
-STORED_ERROR = 1e-3
-"""How far the cosine of rows as stored may lie from that of the rows as given."""
+PROJECTED = 128
+"""Numbers per row of an inverted file."""
+
+EXACT_ERROR = 1e-3
+"""How far an exact cosine may be off by rounding."""
+
+ESTIMATE_ERROR = 0.1
+"""The same for an inverted file: two standard errors at a cosine of 0.6, more above it."""
 
 LARGEST_ANSWER = 1 << 26
 """Neighbours that one call of faiss may have to hold, 12 bytes each (`FrameIndex.portion`)."""
@@ -48,6 +55,10 @@ class Hits(NamedTuple):
 
 class FrameIndex:
     """Rows of unit length that can be asked for their neighbours.
+
+    Attributes:
+        is_exact: every pair is found, with its cosine; else some are missed, and cosines are
+            estimates.
 
     Args:
         sample: rows like those to come, [n, D], to learn the cells from.
@@ -73,21 +84,26 @@ class FrameIndex:
 
         self._threads = threads
         faiss.omp_set_num_threads(threads)
-        dimension = sample.shape[1]
-        self._index: Any = faiss.IndexFlatIP(dimension)
-        if rows >= exact_below:
+        self.is_exact = rows < exact_below
+        self._projection: Any = None
+        if not self.is_exact and sample.shape[1] > PROJECTED:
+            self._projection = faiss.RandomRotationMatrix(sample.shape[1], PROJECTED)
+            self._projection.init(0)
+        projected = self._prepared(sample)
+        self._index: Any = faiss.IndexFlatIP(projected.shape[1])
+        if not self.is_exact:
             self._index = faiss.IndexIVFScalarQuantizer(
                 self._index,
-                dimension,
+                projected.shape[1],
                 cells_of(rows),
-                faiss.ScalarQuantizer.QT_fp16,
+                faiss.ScalarQuantizer.QT_8bit,
                 faiss.METRIC_INNER_PRODUCT,
                 False,  # the row itself, not what the centre of its cell leaves of it
             )
             self._index.nprobe = PROBES
             self._index.cp.niter = ITERATIONS
             self._index.cp.spherical = True
-            self._index.train(np.asarray(sample, np.float32))
+            self._index.train(projected)
         self._gpu: Any = None
         has_gpu = faiss.get_num_gpus() > 0
         if device == "gpu" and not has_gpu:
@@ -105,7 +121,7 @@ class FrameIndex:
         faiss.omp_set_num_threads(self._threads)
         for index in (self._index, self._gpu):
             if index is not None and len(rows):
-                index.add(np.ascontiguousarray(rows, np.float32))
+                index.add(self._prepared(rows))
 
     @property
     def portion(self) -> int:
@@ -115,15 +131,26 @@ class FrameIndex:
     def near(self, queries: NDArray[np.floating], radius: float) -> Hits:
         """The pairs of a query, [n, D], and a row with a cosine above `radius`, by query.
 
-        Pairs up to `STORED_ERROR` below it may be among them.
+        Pairs up to `EXACT_ERROR` below it may be among them, or else up to `ESTIMATE_ERROR`.
         """
         import faiss
 
         faiss.omp_set_num_threads(self._threads)
-        part = np.ascontiguousarray(queries, np.float32)
-        limits, cosines, rows = self._range(part, radius - STORED_ERROR)
+        part = self._prepared(queries)
+        error = EXACT_ERROR if self.is_exact else ESTIMATE_ERROR
+        limits, cosines, rows = self._range(part, radius - error)
         counts = (limits[1:] - limits[:-1]).astype(np.int64)  # faiss has unsigned ones
         return Hits(np.repeat(np.arange(len(part)), counts), rows, cosines)
+
+    def _prepared(self, rows: NDArray[np.floating]) -> NDArray[np.float32]:
+        import faiss
+
+        whole = np.ascontiguousarray(rows, np.float32)
+        if self._projection is None:
+            return whole
+        projected: NDArray[np.float32] = self._projection.apply(whole)
+        faiss.normalize_L2(projected)
+        return projected
 
     def _range(self, queries: NDArray[np.float32], radius: float) -> tuple[NDArray[Any], ...]:
         """Limits, cosines and rows, as faiss returns them."""

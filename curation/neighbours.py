@@ -7,10 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.clip_frames import Array, ClipFrames, better_half
-from curation.frame_index import SAMPLE_PER_CELL, STORED_ERROR, Device, FrameIndex, cells_of
+from curation.frame_index import EXACT_ERROR, SAMPLE_PER_CELL, Device, FrameIndex, cells_of
 
 BLOCK_CLIPS = 256
 """Clips whose frames are handed to faiss together."""
+
+BLOCK_PAIRS = 1 << 14
+"""Pairs of frames that are compared together, to bound memory."""
 
 SLACK = 0.15
 """How far below the lower threshold frames are looked up.
@@ -85,7 +88,8 @@ class ClipIndex:
     ) -> None:
         self._frames, self._nearness = frames, nearness
         rows, _ = frames.rows(clips)
-        self._owners, self._added = np.empty(len(rows), np.int64), 0
+        self._rows, self._owners = np.empty((2, len(rows)), np.int64)
+        self._added = 0
         learned = rows[:1]
         if len(rows) >= exact_below:
             wanted = min(len(rows), SAMPLE_PER_CELL * cells_of(len(rows)))
@@ -103,6 +107,7 @@ class ClipIndex:
         for start in range(0, len(clips), BLOCK_CLIPS):
             rows, owners = self._frames.rows(clips[start : start + BLOCK_CLIPS])
             self._index.add(self._frames.embeddings[rows])
+            self._rows[self._added : self._added + len(rows)] = rows
             self._owners[self._added : self._added + len(rows)] = owners
             self._added += len(rows)
 
@@ -121,8 +126,9 @@ class ClipIndex:
     def _candidates(self, clips: Array) -> tuple[Array, Array]:
         """Every pair whose similarity may reach its threshold, by what is known from the search.
 
-        A frame without a hit in the other clip has no match above the radius there, so the mean
-        of the better matches has an upper bound.
+        Where the search is exact, a frame without a hit in the other clip has no match above the
+        radius there, so the mean of the better matches has an upper bound. Else a hit may be
+        missing, and one frame that reaches the threshold is enough.
         """
         lowest = self._nearness.lowest
         radius = lowest - min(SLACK, 1 - lowest)
@@ -131,6 +137,8 @@ class ClipIndex:
         clip = self._owners[hits.row]
         strange = clip != owners[hits.query]
         query, clip, cosine = hits.query[strange], clip[strange], hits.cosine[strange]
+        if not self._index.is_exact:
+            cosine = self._cosines(rows[query], self._rows[hits.row[strange]])
         order = np.lexsort((-cosine, clip, query))
         query, clip, cosine = query[order], clip[order], cosine[order]
         best = np.ones(len(order), bool)  # of a frame's matches in a clip, which are neighbours now
@@ -139,7 +147,20 @@ class ClipIndex:
         total = self._frames.count
         pairs, place = np.unique(owners[query[best]] * total + clip[best], return_inverse=True)
         one, other = pairs // total, pairs % total
-        counted = better_half(self._frames.frames_in(one))
-        bound = radius + np.bincount(place, above, len(pairs)) / counted
-        possible = bound >= self._nearness.of_pairs(one, other) - 2 * STORED_ERROR
+        if self._index.is_exact:
+            counted = better_half(self._frames.frames_in(one))
+            bound = radius + np.bincount(place, above, len(pairs)) / counted
+        else:
+            bound = np.full(len(pairs), -np.inf)
+            np.maximum.at(bound, place, cosine[best])
+        possible = bound >= self._nearness.of_pairs(one, other) - 2 * EXACT_ERROR
         return one[possible], other[possible]
+
+    def _cosines(self, one: Array, other: Array) -> NDArray[np.float32]:
+        """Of rows `one[i]` and `other[i]` of the embeddings."""
+        found = np.empty(len(one), np.float32)
+        for start in range(0, len(one), BLOCK_PAIRS):
+            part = slice(start, start + BLOCK_PAIRS)
+            a, b = (self._frames.embeddings[rows[part]].astype(np.float32) for rows in (one, other))
+            found[part] = np.einsum("ij,ij->i", a, b)
+        return found

@@ -5,10 +5,6 @@ import json
 
 from pydantic import BaseModel, ConfigDict
 
-FINGERPRINT = "fingerprint"
-"""The context in which a group is dumped for `fingerprint`. There it may leave out a key that is
-younger than it and does nothing, so that rows made before the key was there stand."""
-
 
 class Settings(BaseModel):
     """A frozen group of recipe keys; the string under each field is that key's documentation."""
@@ -22,8 +18,7 @@ def fingerprint(*parts: object) -> str:
     Two runs whose parts dump to the same JSON share their results; any difference keeps them apart.
     """
     plain = [
-        part.model_dump(mode="json", context=FINGERPRINT) if isinstance(part, BaseModel) else part
-        for part in parts
+        part.model_dump(mode="json") if isinstance(part, BaseModel) else part for part in parts
     ]
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -13,7 +13,6 @@ from curation.ingest import content_hash
 from curation.media.errors import MediaError
 from curation.media.probe import probe
 from curation.media.sandbox import Limits
-from curation.settings import fingerprint
 from curation.tables import CLIPS, MEASURES, MOTION_MEASURES
 from tests import media
 
@@ -238,8 +237,3 @@ def test_any_key_of_the_settings_changes_the_fingerprint():
     assert named() != named(frames={"count": 5})
     assert named() != named(shots={"content": None})
     assert named() != named(shots={"transnet": {}}) != named(shots={"transnet": {"threshold": 0.5}})
-
-
-def test_rows_from_before_there_was_a_network_stand():
-    assert ClipsStage(ClipsSettings(), Limits()).fingerprint == "780a43d6b3c0"
-    assert fingerprint(ClipsSettings().shots) == "66acffdd420a"

@@ -267,7 +267,34 @@ def test_an_index_of_many_rows_is_approximate_and_one_of_few_is_not() -> None:
         found[exact_below] = set(zip(hits.query.tolist(), hits.row.tolist(), strict=True))
     truth = set(zip(*(side.tolist() for side in np.nonzero(rows @ rows.T > 0.4)), strict=True))
     assert truth <= found[5001]
-    assert len(found[5000]) < len(found[5001])
+    assert 0.2 * len(truth) < len(truth & found[5000]) < len(truth)
+
+
+def test_projected_rows_are_near_where_the_whole_ones_are() -> None:
+    random = np.random.default_rng(0)
+    rows = unit(random.normal(size=(2000, 512)))
+    noise = unit(random.normal(size=rows.shape))
+    copies = unit(rows + 0.8 * noise)  # a cosine of about 0.78
+    index = FrameIndex(rows, 2000, exact_below=1, threads=1, device="cpu")
+    index.add(rows)
+    hits = index.near(copies, 0.6)
+    assert not index.is_exact
+    assert np.mean(np.isin(np.arange(2000), hits.query[hits.query == hits.row])) > 0.9
+    assert np.mean(hits.query == hits.row) > 0.9
+
+
+def test_one_frame_that_is_found_is_enough_for_an_approximate_search() -> None:
+    random = np.random.default_rng(1)
+    shown = unit(random.normal(size=(4000, 512)))
+    # Each clip shows four moments; a copy has the same four with some noise.
+    copied = unit(shown[:2000] + 0.8 * unit(random.normal(size=(2000, 512))))
+    rows = np.concatenate([shown, copied])
+    clip_of = np.arange(len(rows)) // 4
+    clips = unrelated([f"{name:04}" for name in range(len(rows) // 4)], rows, clip_of)
+    roughly = DuplicateSettings(exact_below=1, device="cpu")
+    found = find_duplicates(clips, -np.arange(len(clips.ids)), roughly)
+    assert np.mean([one.duplicate_of is not None for one in found[1000:]]) > 0.98
+    assert not any(one.duplicate_of for one in found[:1000])
 
 
 def test_a_heap_of_equal_clips_keeps_one() -> None:
