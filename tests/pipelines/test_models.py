@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from curation.models.hub import COMMIT
-from pipelines.curate import check_models
+from pipelines.curate import Curation, check_models
 from pipelines.models import hub_models
 from pipelines.recipe import load_recipe
 from pipelines.workspace import Workspace
@@ -197,3 +197,14 @@ subsets: {{any: {{}}}}
         check_models(load_recipe(str(path)).recipe)
     check_models(load_recipe(str(path), ["engine.stages.scores.num_gpus=0.5"]).recipe)
     check_models(load_recipe(str(path), ["engine.runner=inline"]).recipe)
+
+
+def test_a_detector_without_its_weights_is_told_before_anything_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOVIOLA_CACHE", str(tmp_path))
+    recipe = load_recipe("movie-gen-256p").recipe
+    with pytest.raises(ValueError, match=r"transnetv2\.pth is missing; `make setup` fetches it"):
+        check_models(recipe)
+    with pytest.raises(ValueError, match="transnetv2"):
+        Curation(recipe, Workspace(tmp_path / "w"), run=None).clips()
