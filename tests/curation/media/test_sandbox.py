@@ -292,7 +292,10 @@ def test_a_killed_helper_costs_one_call(sandbox):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_caller_that_dies_takes_helper_child_and_scratch_along(tmp_path, how):
     program = (
+        "import signal\n"
         "from curation.media.sandbox import *\n"
+        # A shell has what it starts in the background ignore SIGINT, and so these tests.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "sandbox = Sandbox(Limits())\n"
         "sandbox.run('calls:brood')"
     )
