@@ -1,6 +1,6 @@
 """The whole way to 256 px shards on Big Buck Bunny: wall and CPU by stage, against bare decoding.
 
-The learned scores are left out: `benchmarks.speed.scores` has them.
+Learned models are left out: `benchmarks.speed.scores` and `benchmarks.accuracy.cuts` have them.
 
 With `--data-juicer PYTHON` (the interpreter of an environment that has Data-Juicer), the same film
 goes through its `video_split_by_scene_mapper` and `video_motion_score_filter` in the same run: the
@@ -28,7 +28,8 @@ from pipelines.assets import cache_folder, fetch
 
 BAR = {"data_juicer_ratio": 5.0}
 
-UNSCORED = (
+WITHOUT_MODELS = (
+    "clips.shots.transnet=null",
     *("scores.copy_detection=null", "scores.safety=null", "scores.text=null"),
     *("scores.quality=null", "scores.concept=null"),
     *("selection.duplicates=null", "selection.concepts=null", "subsets.256p.resampling=null"),
@@ -62,7 +63,7 @@ def moviola(path: Path, workspace: Path) -> tuple[float, dict[str, float]]:
     start = time.monotonic()
     command = [sys.executable, "-m", "pipelines.cli", "curate", "demo", "--input", str(path)]
     command += ["--workspace", str(workspace), "--json", "--progress", "json"]
-    for setting in UNSCORED:
+    for setting in WITHOUT_MODELS:
         command += ["--set", setting]
     before = children_cpu_s()
     done = subprocess.run(command, check=True, capture_output=True, text=True)
