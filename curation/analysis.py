@@ -148,7 +148,7 @@ class DecodePass:
         """
         shots, self._measures, self._pictures = settings
         self._scorer = ContentScorer(shots, 1.0 / frame_s)
-        self._series = Series(jumps=self._scorer.jumps)
+        self._series = Series()
         self._rotation_deg = rotation_deg
         scale = min(1.0, self._pictures.long_side_px / max(width, height))
         self._picture_px = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -180,6 +180,7 @@ class DecodePass:
     def finish(self) -> Series:
         """What was measured of all frames."""
         self._measure()
+        self._series.jumps = self._scorer.jumps
         return self._series
 
     def _measure(self) -> None:

@@ -16,7 +16,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from curation.detectors import REPEAT_SCORE, AdaptiveSettings, ShotSettings
+from curation.detectors import (
+    MAX_REPEATS,
+    REPEAT_SCORE,
+    REPEAT_SHARE,
+    AdaptiveSettings,
+    ShotSettings,
+)
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -59,8 +65,8 @@ class Jump:
 class ContentScorer:
     """Scores each frame against the one before, and looks closer at those that may be cuts.
 
-    Attributes:
-        jumps: for every frame that a detector may take for a cut, what the closer look found.
+    The closer look waits until the frames around have their scores too: most frames that may be
+    cuts by what was before them are motion that goes on.
     """
 
     def __init__(self, settings: ShotSettings, fps: float) -> None:
@@ -69,11 +75,20 @@ class ContentScorer:
         self._within = round(settings.flashes.within_s * fps) if settings.flashes else 0
         self._before: tuple[Picture, Picture, Picture] | None = None
         self._watched: list[tuple[Jump, Picture, float]] = []
+        self._waiting: deque[tuple[Jump, Picture, Picture]] = deque()
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._index = -1
-        reach = self._adaptive.window_frames if self._adaptive else 0
-        self._recent: deque[float] = deque(maxlen=reach)
-        self.jumps: dict[int, Jump] = {}
+        self._reach = self._adaptive.window_frames if self._adaptive else 0
+        self._wait = self._reach + MAX_REPEATS
+        self._scores: deque[float] = deque(maxlen=2 * self._wait + 1)
+        self._jumps: dict[int, Jump] = {}
+
+    @property
+    def jumps(self) -> dict[int, Jump]:
+        """For every frame that a detector may take for a cut, what the closer look found."""
+        while self._waiting:
+            self._look()
+        return self._jumps
 
     def __call__(self, bgr: Picture, luma: Picture) -> float:
         """`content_val`, 0 to 255; 0 for the first frame and where the size changes.
@@ -89,32 +104,45 @@ class ContentScorer:
         before, self._before = self._before, (hsv, luma, thumbnail)
         if before is None or before[0].shape != hsv.shape:
             self._watched = []
+            self._scores.append(0.0)
             return 0.0
         score = float(cv2.norm(hsv, before[0], cv2.NORM_L1)) / bgr.size
         back = [_distance(thumbnail, old) / distance for _, old, distance in self._watched]
         for (jump, _, _), returned in zip(self._watched, back, strict=True):
             jump.returned = min(jump.returned, returned)
         self._watched = [w for w in self._watched if self._index - w[0].index < self._within]
-        if self._may_be_cut(score):
+        self._scores.append(score)
+        if self._may_be_cut(self._index):
             # The end of a flash is a jump as well: back to the picture before it.
-            unexplained, changed = difference_between(before[1], luma, self._flow)
-            jump = Jump(self._index, unexplained, changed, min(back, default=math.inf))
-            self.jumps[self._index] = jump
+            jump = Jump(self._index, 0.0, returned=min(back, default=math.inf))
+            self._jumps[self._index] = jump
             distance = max(_distance(thumbnail, before[2]), 1e-3)
             self._watched.append((jump, before[2], distance))
-        self._recent.append(score)
+            self._waiting.append((jump, before[1], luma))
+        while self._waiting and self._waiting[0][0].index <= self._index - self._wait:
+            self._look()
         return score
 
-    def _may_be_cut(self, score: float) -> bool:
+    def _look(self) -> None:
+        jump, before, luma = self._waiting.popleft()
+        if self._may_be_cut(jump.index):
+            jump.unexplained, jump.changed = difference_between(before, luma, self._flow)
+
+    def _may_be_cut(self, index: int) -> bool:
         """Whether a detector can still take the frame for a cut, whatever frames follow."""
+        place = index - self._index - 1 + len(self._scores)
+        score = self._scores[place]
         if self._content is not None and score >= self._content.threshold:
             return True
         if self._adaptive is None or score < self._adaptive.min_content:
             return False
-        # The mean over both sides is at least half of the mean over the past side.
-        most = 2 * self._adaptive.window_frames * score / self._adaptive.threshold
-        repeats = any(recent < REPEAT_SCORE for recent in self._recent)
-        return repeats or sum(self._recent) <= most
+        scores = list(self._scores)
+        past = scores[max(0, place - self._reach) : place]
+        around = past + scores[place + 1 : place + 1 + self._reach]
+        if min(around, default=0.0) < max(REPEAT_SCORE, REPEAT_SHARE * max(scores)):
+            return True  # the detector is shown others in place of repeated frames
+        # What is to come may be still: that leaves half of the mean over both sides, or more.
+        return sum(around) * self._adaptive.threshold <= 2 * self._reach * score
 
 
 def is_cut(content: Floats, jump: Jump, settings: AdaptiveSettings) -> bool:
