@@ -30,7 +30,7 @@ from curation.signals.picture import colourfulness, exposure, sharpness
 from curation.signals.repeats import FrameDifference, frame_difference
 from curation.signals.slideshow import unexplained_px
 from curation.signals.vectors import PairMotion, VectorEstimator, codec_vectors, pair_motion
-from curation.signals.vmaf_motion import sampled_rows, vmaf_motion_of_rows
+from curation.signals.vmaf_motion import rows_for_both, vmaf_motion_of_rows
 from curation.small_frames import SmallFrames
 
 CHUNK = 64
@@ -165,7 +165,7 @@ class DecodePass:
     def add(self, frame: Frame) -> None:
         """Takes the next frame in presentation order."""
         stored, small, bgr = views(frame.picture)
-        rows, next_rows = (sampled_rows(stored, pair) for pair in (frame.index, frame.index + 1))
+        rows, next_rows = rows_for_both(stored, frame.index)
         width, height = frame.picture.width, frame.picture.height
         self._views.append(
             View(frame.index, frame.time_s, width, height, bgr, small, rows, next_rows)

@@ -9,7 +9,12 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from curation.signals.vmaf_motion import row_sampled_vmaf_motion, sampled_rows, vmaf_motion
+from curation.signals.vmaf_motion import (
+    row_sampled_vmaf_motion,
+    rows_for_both,
+    sampled_rows,
+    vmaf_motion,
+)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +73,13 @@ def test_a_smaller_frame_gives_more_rows_and_no_more_pixels() -> None:
     sampled = [sampled_rows(np.zeros(size, np.uint8), 0) for size in ((1080, 1920), (360, 640))]
     assert [len(rows) // 5 for rows in sampled] == [12, 24]
     assert sampled[1].size <= sampled[0].size
+
+
+def test_a_frame_gives_the_rows_of_both_its_pairs(frames: np.ndarray) -> None:
+    for pair in range(4):
+        rows, next_rows = rows_for_both(frames[0], pair)
+        np.testing.assert_array_equal(rows, sampled_rows(frames[0], pair))
+        np.testing.assert_array_equal(next_rows, sampled_rows(frames[0], pair + 1))
 
 
 def test_the_same_frame_twice_does_not_move(frames: np.ndarray) -> None:
