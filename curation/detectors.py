@@ -100,7 +100,7 @@ class TransNetSettings(Settings):
     """Smallest probability of a transition. The authors take 0.5; 0.4 favours finding them."""
 
     everywhere: bool = False
-    """Look at every frame, which costs several times the rest of the pass, instead of only where
+    """Look at every frame, which costs eight times the rest of the pass, instead of only where
     one picture seems to turn into another, in shots that are long enough for a clip."""
 
 

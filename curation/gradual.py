@@ -1,6 +1,6 @@
 """Transitions that take time (dissolves, fades), as TransNet V2 sees them.
 
-The network costs several times what all else of the decode pass does. So, unless told to look
+The network costs eight times what all else of the decode pass does. So, unless told to look
 everywhere, it looks only where a cheap measure suspects that one picture turns into another, within
 shots that are long enough for a clip.
 """
