@@ -11,7 +11,7 @@ nobody sees, where little moves, so they are told apart and are no part of the l
 Cost: CPU-seconds of the whole decode pass of Big Buck Bunny (720p) with TransNet V2, as a multiple
 of those without it.
 
-The bars on TransNet V2 hold for real shots. Of made ones, which are coloured noise, it knows little:
+The bars on TransNet V2 are for real shots. Of made ones, which are coloured noise, it knows little:
 it finds 41 % of their dissolves, and 1.5 % of the clips leak one.
 """
 
