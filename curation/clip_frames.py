@@ -59,6 +59,15 @@ class ClipFrames:
             start = stop
         return result
 
+    def cosines(self, one: Array, other: Array) -> NDArray[np.float32]:
+        """Of the frames in rows `one[i]` and `other[i]` of `embeddings`, for each i."""
+        result = np.empty(len(one), np.float32)
+        for start in range(0, len(one), COMPARED_PAIRS):
+            part = slice(start, start + COMPARED_PAIRS)
+            a, b = (self.embeddings[rows[part]].astype(np.float32) for rows in (one, other))
+            result[part] = np.einsum("ij,ij->i", a, b)
+        return result
+
     def _similarity(self, one: Array, other: Array) -> NDArray[np.float64]:
         """The same for a portion of the pairs."""
         frames_one, frames_other = self.frames_in(one), self.frames_in(other)
@@ -68,8 +77,7 @@ class ClipFrames:
         along = number % np.repeat(frames_other, frames_one * frames_other)
         first = np.repeat(self._starts[other], frames_one * frames_other)
         right = self._rows[first + along]
-        a, b = (self.embeddings[rows].astype(np.float32) for rows in (left, right))
-        cosine = np.clip(np.einsum("ij,ij->i", a, b), -1, 1)
+        cosine = np.clip(self.cosines(left, right), -1, 1)
         pair = np.repeat(np.arange(len(one)), frames_one * frames_other)
         across = np.lexsort((number, along, pair))
         forth = _mean_of_best(cosine, width, frames_one)

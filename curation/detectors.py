@@ -51,13 +51,13 @@ class AdaptiveSettings(Settings):
     """Neighbours on each side."""
 
     min_unexplained: float = 0.15
-    """Smallest share of the picture that motion from the frame before must leave unexplained; or
-    else ..."""
+    """Smallest share of the picture that motion from the frame before must leave unexplained, but
+    for jump cuts (`min_changed`)."""
 
     min_changed: float = 0.25
-    """... the smallest share of the picture that must change at once, while little happens in the
-    neighbours: a jump cut within one scene, most of which motion explains, but it came from
-    nowhere. An overlaid text that appears changes less."""
+    """Smallest share of the picture that a jump cut within one scene changes at once, while little
+    happens in the neighbours. Motion explains most of it, but came from nowhere. An overlaid text
+    that appears changes less."""
 
 
 class ContentSettings(Settings):

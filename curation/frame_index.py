@@ -119,9 +119,10 @@ class FrameIndex:
         import faiss
 
         faiss.omp_set_num_threads(self._threads)
+        prepared = self._prepared(rows)
         for index in (self._index, self._gpu):
             if index is not None and len(rows):
-                index.add(self._prepared(rows))
+                index.add(prepared)
 
     @property
     def portion(self) -> int:

@@ -12,9 +12,6 @@ from curation.frame_index import EXACT_ERROR, SAMPLE_PER_CELL, Device, FrameInde
 BLOCK_CLIPS = 256
 """Clips whose frames are handed to faiss together."""
 
-BLOCK_PAIRS = 1 << 14
-"""Pairs of frames that are compared together, to bound memory."""
-
 SLACK = 0.15
 """How far below the lower threshold frames are looked up.
 
@@ -138,16 +135,16 @@ class ClipIndex:
         strange = clip != owners[hits.query]
         query, clip, cosine = hits.query[strange], clip[strange], hits.cosine[strange]
         if not self._index.is_exact:
-            cosine = self._cosines(rows[query], self._rows[hits.row[strange]])
+            cosine = self._frames.cosines(rows[query], self._rows[hits.row[strange]])
         order = np.lexsort((-cosine, clip, query))
         query, clip, cosine = query[order], clip[order], cosine[order]
         best = np.ones(len(order), bool)  # of a frame's matches in a clip, which are neighbours now
         best[1:] = (query[1:] != query[:-1]) | (clip[1:] != clip[:-1])
-        above = np.maximum(cosine[best] - radius, 0)
         total = self._frames.count
         pairs, place = np.unique(owners[query[best]] * total + clip[best], return_inverse=True)
         one, other = pairs // total, pairs % total
         if self._index.is_exact:
+            above = np.maximum(cosine[best] - radius, 0)
             counted = better_half(self._frames.frames_in(one))
             bound = radius + np.bincount(place, above, len(pairs)) / counted
         else:
@@ -155,12 +152,3 @@ class ClipIndex:
             np.maximum.at(bound, place, cosine[best])
         possible = bound >= self._nearness.of_pairs(one, other) - 2 * EXACT_ERROR
         return one[possible], other[possible]
-
-    def _cosines(self, one: Array, other: Array) -> NDArray[np.float32]:
-        """Of rows `one[i]` and `other[i]` of the embeddings."""
-        found = np.empty(len(one), np.float32)
-        for start in range(0, len(one), BLOCK_PAIRS):
-            part = slice(start, start + BLOCK_PAIRS)
-            a, b = (self._frames.embeddings[rows[part]].astype(np.float32) for rows in (one, other))
-            found[part] = np.einsum("ij,ij->i", a, b)
-        return found

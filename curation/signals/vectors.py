@@ -5,9 +5,8 @@ Only for a P frame is that known: its nearest reference is the last I or P frame
 order, and the frames between are the `span` to divide by. The plain mean over all vectors is no
 px per frame: with x264's 3 B frames it is twice the true motion, while P frames over their span
 are off by 5 to 8 % on average, and by a third where the picture holds hardly any detail
-(`benchmarks/accuracy/motion.py`). Skipped blocks carry their
-predicted vector; intra blocks have none and count as unknown, and a clip that is mostly unknown has
-to be estimated.
+(`benchmarks/accuracy/motion.py`). Skipped blocks carry their predicted vector; intra blocks have
+none and count as unknown, and a clip that is mostly unknown has to be estimated.
 
 Estimated vectors: DIS flow (Kroeger et al. 2016) of a small pair, read off every 8 px. HEVC, VP9,
 AV1 and Theora export no vectors, and the camera fit needs what an encoder does not promise:
