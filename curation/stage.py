@@ -6,6 +6,13 @@ from typing import ClassVar
 import pyarrow as pa
 
 
+class CannotGoOn(Exception):
+    """Raised by a stage's call when no other row would fare better, such as with a dead server.
+
+    The run ends with its message, and what is finished is committed; the same command goes on.
+    """
+
+
 class Stage(ABC):
     """Turns a batch of input rows into exactly as many rows of one table.
 
@@ -46,4 +53,7 @@ class Stage(ABC):
 
         Whatever is wrong with a row becomes its `failed` status. An exception that escapes costs
         the batch a second try row by row, and is then written as that row's error.
+
+        Raises:
+            CannotGoOn: no row can be done any more.
         """

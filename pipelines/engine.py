@@ -15,7 +15,7 @@ from curation.stage import Stage
 from curation.tables import FINGERPRINT
 from pipelines.cluster import MAX_DEATHS, Crash, PoolBroken
 from pipelines.parts import indexed_columns
-from pipelines.plan import REASONS, Plan, plan_stage, withdraw
+from pipelines.plan import NOBODY, REASONS, Plan, plan_stage, withdraw
 from pipelines.progress import StageSummary
 from pipelines.recipe_history import changed_keys
 from pipelines.run import EngineSettings, Interrupted, Run, StageResources
@@ -44,6 +44,7 @@ def run_stage(
     *,
     limit: int | None = None,
     retry_failed: bool = False,
+    again: pa.Array = NOBODY,
 ) -> StageSummary:
     """Brings the table up to its inputs: one committed row per input id, made by this stage.
 
@@ -59,6 +60,7 @@ def run_stage(
         on_progress: called with the summary, again and again as it grows.
         limit: at most so many rows are done.
         retry_failed: rows that failed are done again.
+        again: ids whose rows are done again, whatever they say.
 
     Returns:
         What was done before, and in this run.
@@ -72,7 +74,7 @@ def run_stage(
         In each of these cases what was finished is committed, as far as that can be done.
     """
     resources = resources or StageResources()
-    plan = plan_stage(stage, inputs, table, limit=limit, retry_failed=retry_failed)
+    plan = plan_stage(stage, inputs, table, limit=limit, retry_failed=retry_failed, again=again)
     summary = StageSummary(plan.stage, plan.total, plan.done, plan.todo.num_rows, plan.reasons)
     # Before the first progress, which takes the terminal's line.
     for sentence in explain(plan, stage, table, run):

@@ -1,7 +1,8 @@
 """Parts: the immutable Parquet files that a table is made of.
 
-A part holds rows of one fingerprint. Failed rows have parts of their own, below `failed/`, so that
-trying them again rewrites no other row, and a glob over `*.parquet` meets usable rows only.
+A part holds rows of one fingerprint. Failed and rejected rows have parts of their own, below
+`failed/` and `rejected/`, so that trying them again rewrites no other row, and a glob over
+`*.parquet` meets usable rows only.
 """
 
 import io
@@ -18,10 +19,11 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
 from curation.storage import make_durable, store_for
-from curation.tables import FAILED, FINGERPRINT
+from curation.tables import FAILED, FINGERPRINT, OK, REJECTED
 from pipelines.workspace import storage_errors
 
-FAILED_FOLDER = "failed/"
+FOLDERS = {OK: "", REJECTED: "rejected/", FAILED: "failed/"}
+"""Where parts lie, by the status of their rows."""
 
 ROW_GROUP_BYTES = 4 << 20
 """One sample is read by reading its row group, so groups stay small."""
@@ -51,12 +53,10 @@ def write_parts(table_uri: str, rows: pa.Table, key: str, tracked: Sequence[str]
     Raises:
         StorageError: when a part cannot be written.
     """
-    failed = pc.equal(rows["status"], FAILED)
-    usable = rows.filter(pc.invert(failed))
-    halves = (("", usable), (FAILED_FOLDER, rows.filter(failed)))
+    alike = ((at, rows.filter(pc.equal(rows["status"], status))) for status, at in FOLDERS.items())
     return [
         _write_part(table_uri, folder, part, key, tracked)
-        for folder, part in halves
+        for folder, part in alike
         if part.num_rows
     ]
 

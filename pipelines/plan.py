@@ -21,8 +21,12 @@ REASONS = {
     "changed": "whose input has changed",
     "vanished": "that are no longer among the inputs",
     "failed": "that failed and are tried again",
+    "again": "that are asked for again",
 }
 """Why committed rows are withdrawn."""
+
+
+NOBODY = pa.array([], pa.string())
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ def plan_stage(
     *,
     limit: int | None = None,
     retry_failed: bool = False,
+    again: pa.Array = NOBODY,
 ) -> Plan:
     """What is done, what is to do and what must be withdrawn first, and why.
 
@@ -72,6 +77,7 @@ def plan_stage(
         table: the table that the stage writes.
         limit: at most so many rows are run.
         retry_failed: failed rows are work again.
+        again: ids whose rows are work again, whatever they say.
 
     Raises:
         ValueError: when an id is missing or occurs twice among the inputs.
@@ -80,7 +86,7 @@ def plan_stage(
     _check_ids(stage, inputs)
     inputs = inputs.sort_by(stage.key)
     rows = committed_rows(table, stage) if table.exists() else _no_rows(stage, inputs)
-    judged = _judge(stage, inputs, rows, table.is_plain, retry_failed)
+    judged = _judge(stage, inputs, rows, table.is_plain, retry_failed, again)
     staying = judged.filter(pc.is_null(judged["why"]))
     done = pc.is_in(inputs[stage.key], value_set=staying["key"].combine_chunks())
     others = set(rows[FINGERPRINT.name].unique().to_pylist()) - {stage.fingerprint}
@@ -145,7 +151,12 @@ def _scanned(piece: ds.ParquetFileFragment, names: list[str]) -> pa.Table:
 
 
 def _judge(
-    stage: Stage, inputs: pa.Table, rows: pa.Table, exact: bool, retry_failed: bool
+    stage: Stage,
+    inputs: pa.Table,
+    rows: pa.Table,
+    exact: bool,
+    retry_failed: bool,
+    again: pa.Array,
 ) -> pa.Table:
     """`key`, `path` and `why` (null for rows that stay) of each committed row."""
     key = _name(stage.key)
@@ -156,12 +167,14 @@ def _judge(
             WHEN i.{key} IS NULL THEN CASE WHEN $exact THEN 'vanished' END
             WHEN {" OR ".join(["false", *changed])} THEN 'changed'
             WHEN r.status = 'failed' AND $retry_failed THEN 'failed'
+            WHEN r.{key} IN (SELECT key FROM again) THEN 'again'
         END AS why
         FROM rows r LEFT JOIN inputs i USING ({key})
     """  # noqa: S608 - the names are the stage's own, and quoted; values are bound
     parameters = {"fingerprint": stage.fingerprint, "exact": exact, "retry_failed": retry_failed}
     with duckdb.connect() as database:
         database.register("rows", rows)
+        database.register("again", pa.table({"key": again.cast(pa.string())}))
         database.register("inputs", inputs.select([stage.key, *stage.tracked]))
         return database.sql(query, params=parameters).to_arrow_table()
 

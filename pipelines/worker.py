@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.stage import Stage
+from curation.stage import CannotGoOn, Stage
 from curation.tables import FAILED, FAILURES, FINGERPRINT, OK, REJECTED, failed_row
 from pipelines.parts import write_parts
 from pipelines.workspace import StorageError, same_columns
@@ -98,6 +98,8 @@ class Worker:
             return self._called(batch)
         except StageError:
             raise
+        except CannotGoOn as error:
+            raise StageError(f"stage {self._stage.name} stopped: {error}") from error
         except Exception as error:  # noqa: BLE001 - written into the row, or tried again row by row
             if batch.num_rows == 1:
                 return self._failed(batch, "bug", _described(error))

@@ -22,6 +22,7 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
 from curation.storage import is_remote, make_durable, store_for
+from curation.views import SHARDS
 
 Metadata = dict[str, str]
 """What a commit says about itself: run, command, recipe, code."""
@@ -78,7 +79,7 @@ class Table:
 
         Such a table holds the rows of its inputs and no others; its withdrawn files are removed.
         """
-        return "/" in self.name
+        return self.name.startswith(SHARDS)
 
     def exists(self) -> bool:
         """Whether something was ever committed to it."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import obstore
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
@@ -38,7 +39,7 @@ class TableWriter:
         """Takes the table over: from here on, the commits of any earlier driver are refused.
 
         Args:
-            table: the table, made with `schema` if it does not exist.
+            table: the table, made with `schema` if it does not exist, and given what it lacks.
             schema: the stage's columns and the engine's.
             indexed: the columns whose bounds the log keeps (`indexed_columns`).
             metadata: what each commit says about itself.
@@ -54,7 +55,18 @@ class TableWriter:
                 commit_properties=CommitProperties(custom_metadata=dict(metadata)),
             )
             self._count = self._delta.transaction_version(APP) or 0
+            self._widen(schema)
         self.commit()
+
+    def _widen(self, schema: pa.Schema) -> None:
+        """Adds the columns, and fields of columns, that an earlier version of the table lacks."""
+        there = {field.name: field.type for field in self._delta.schema().fields}
+        wanted = DeltaSchema.from_arrow(schema).fields
+        if lacking := [field for field in wanted if there.get(field.name) != field.type]:
+            self._delta.alter.add_columns(
+                lacking,
+                commit_properties=CommitProperties(custom_metadata=dict(self.metadata)),
+            )
 
     def commit(self, parts: Iterable[str] = (), withdrawn: Iterable[RemoveAction] = ()) -> int:
         """Adds and withdraws parts in one transaction; the new version of the table.

@@ -44,10 +44,10 @@ def committed(workspace: Path, table: str) -> set[str]:
 def golden(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A workspace with rows of other settings, and the one that an undisturbed run makes of it."""
     before = tmp_path_factory.mktemp("before")
-    run_to_the_end(before, "--table", "squares/a", "--rows", "10", "--add", "1")
+    run_to_the_end(before, "--table", "shards/a", "--rows", "10", "--add", "1")
     after = tmp_path_factory.mktemp("after") / "workspace"
     shutil.copytree(before, after)
-    run_to_the_end(after, "--table", "squares/a", "--rows", str(ROWS), "--accident", "000007=bug")
+    run_to_the_end(after, "--table", "shards/a", "--rows", str(ROWS), "--accident", "000007=bug")
     return before, after
 
 
@@ -55,7 +55,7 @@ def test_a_driver_killed_at_any_write_leaves_what_the_next_run_finishes(
     golden: tuple[Path, Path], tmp_path: Path
 ) -> None:
     before, after = golden
-    options = ["--table", "squares/a", "--rows", str(ROWS), "--accident", "000007=bug"]
+    options = ["--table", "shards/a", "--rows", str(ROWS), "--accident", "000007=bug"]
     kills = 0
     while True:
         workspace = tmp_path / str(kills)
@@ -65,11 +65,11 @@ def test_a_driver_killed_at_any_write_leaves_what_the_next_run_finishes(
             break
         assert died.returncode == -signal.SIGKILL
         kills += 1
-        seen = rows(workspace, "squares/a")
+        seen = rows(workspace, "shards/a")
         assert len({row["number"] for row in seen}) == len(seen)
         assert toys.main([str(workspace), *options]) == 0
-        assert rows(workspace, "squares/a") == rows(after, "squares/a"), f"after kill {kills - 1}"
-        assert files(workspace / "squares" / "a") == committed(workspace, "squares/a")
+        assert rows(workspace, "shards/a") == rows(after, "shards/a"), f"after kill {kills - 1}"
+        assert files(workspace / "shards" / "a") == committed(workspace, "shards/a")
     assert kills >= 20
 
 

@@ -163,18 +163,21 @@ def test_a_table_that_is_also_a_plain_directory_holds_exactly_its_inputs(tmp_pat
     run(table)
     few = numbers(10).take([0, 1, 2, 8])
     assert run(table, inputs=few).withdrawn == {"vanished": 6}
-    plain = pq.read_table(sorted(Path(table.uri).glob("*.parquet")))
+    plain = pq.read_table(sorted(Path(table.uri).rglob("*.parquet")))
     assert sorted(plain["number"].to_pylist()) == few["number"].to_pylist() == ids(table)
 
 
-def test_a_plain_directory_holds_no_failed_and_no_withdrawn_row(tmp_path: Path) -> None:
+def test_a_plain_directory_holds_usable_rows_and_no_withdrawn_one(tmp_path: Path) -> None:
     table = Workspace(tmp_path).table("shards/256p")
     run(table, with_accidents(_000004="fail"))
     run(table, with_accidents(_000004="fail", _000005="fail"), inputs=numbers(12))
     plain = pq.read_table(sorted(Path(table.uri).glob("*.parquet")))
-    assert set(plain["status"].to_pylist()) == {"ok", "rejected"}
-    assert plain.num_rows == 11
+    assert set(plain["status"].to_pylist()) == {"ok"}
+    usable = table.read(filter=pc.field("status") == "ok")
+    assert sorted(plain["number"].to_pylist()) == sorted(usable["number"].to_pylist())
     assert len(ids(table)) == 12
+    aside = {path.parent.name for path in Path(table.uri).rglob("*/*.parquet")}
+    assert aside == {"failed", "rejected"}
 
 
 def test_undisturbed_runs_give_the_same_files_of_the_same_rows(tmp_path: Path) -> None:
@@ -185,7 +188,50 @@ def test_undisturbed_runs_give_the_same_files_of_the_same_rows(tmp_path: Path) -
         plain = [pq.read_table(path) for path in sorted(Path(table.uri).glob("*.parquet"))]
         plains.append([part["number"].to_pylist() for part in plain])
     assert plains[0] == plains[1]
-    assert list(chain(*plains[0])) == numbers(30)["number"].to_pylist()
+    usable = table.read(filter=pc.field("status") == "ok")
+    assert list(chain(*plains[0])) == sorted(usable["number"].to_pylist())
+
+
+def test_captions_of_a_captioner_are_no_plain_directory_and_stay(tmp_path: Path) -> None:
+    table = Workspace(tmp_path).table("captions/mine")
+    run(table)
+    assert run(table, inputs=numbers(5)).withdrawn == {}
+    assert len(ids(table)) == 10
+
+
+class Wider(Squares):
+    """A later version, with a column and a field of a column that the first has not."""
+
+    version = 2
+    fields = ("low", "high")
+
+    @property
+    def schema(self) -> pa.Schema:
+        bounds = pa.list_(pa.struct([pa.field(name, pa.int64()) for name in self.fields]))
+        return super().schema.append(pa.field("bounds", bounds))
+
+
+class Widest(Wider):
+    version = 3
+    fields = ("low", "high", "middle")
+
+
+def test_a_table_of_an_earlier_version_gets_the_columns_it_lacks(table: Table) -> None:
+    run(table)
+    for stage in (Wider, Widest):
+        summary = run(table, stage(SquareSettings()))
+        assert (summary.done, summary.withdrawn) == (10, {"settings": 10})
+        assert (
+            table.dataset().schema.field("bounds").type
+            == stage(SquareSettings()).schema.field("bounds").type
+        )
+        assert table.read().num_rows == 10
+    version = table.delta().version()
+    run(table, Widest(SquareSettings()), inputs=numbers(11))
+    added = [
+        commit["operation"] for commit in table.delta().history(9) if commit["version"] > version
+    ]
+    assert "ADD COLUMN" not in added
 
 
 class Tracking(Squares):
