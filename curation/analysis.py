@@ -25,7 +25,7 @@ from curation.media.decode import TIME_SLACK_S, Frame, PictureType, motion_vecto
 from curation.media.planes import Plane, views
 from curation.media.rendering import render
 from curation.settings import Settings
-from curation.signals.camera import CameraStep, camera_step
+from curation.signals.camera import REGIONS, CameraStep, camera_step
 from curation.signals.picture import colourfulness, exposure, sharpness
 from curation.signals.repeats import FrameDifference, frame_difference
 from curation.signals.slideshow import unexplained_px
@@ -239,7 +239,8 @@ class DecodePass:
         self._anchor = view
         width, height, span = view.width, view.height, view.index - anchor.index
         vectors = self._estimate(anchor.luma, view.luma, width, height, span)
-        camera = camera_step(vectors, width, height, anchor.time_s + seconds / 2, seconds)
+        middle_s = anchor.time_s + seconds / 2
+        camera = camera_step(vectors, width, height, middle_s, seconds, self._rotation_deg)
         unexplained = unexplained_px(anchor.luma, view.luma, camera, seconds)
         camera = turned(camera, self._rotation_deg, width / height)
         motion = pair_motion(vectors)
@@ -271,10 +272,21 @@ def turned(step: CameraStep, rotation_deg: int, aspect: float) -> CameraStep:
         rotation_deg: 0, 90, 180 or 270, clockwise.
         aspect: width over height of the stored frames.
     """
-    if rotation_deg == 180:
-        return step._replace(pan=-step.pan, tilt=-step.tilt)
-    if rotation_deg == 90:
-        return step._replace(pan=step.tilt, tilt=-step.pan, residual=step.residual / aspect)
-    if rotation_deg == 270:
-        return step._replace(pan=-step.tilt, tilt=step.pan, residual=step.residual / aspect)
-    return step
+    if rotation_deg == 0:
+        return step
+    # A pan of stored frames, in their widths, is a tilt in the heights of frames that lie turned.
+    pairs = [("pan", "tilt"), *((f"{region}_pan", f"{region}_tilt") for region in REGIONS)]
+    pairs += [("subject_x", "subject_y"), ("subject_right", "subject_up")]
+    sine, cosine = {90: (1, 0), 180: (0, -1), 270: (-1, 0)}[rotation_deg]
+    values = step._asdict()
+    for pan, tilt in pairs:
+        values[pan] = cosine * getattr(step, pan) + sine * getattr(step, tilt)
+        values[tilt] = cosine * getattr(step, tilt) - sine * getattr(step, pan)
+    values["bend_x"] = cosine * step.bend_x - sine * step.bend_y
+    values["bend_y"] = cosine * step.bend_y + sine * step.bend_x
+    if sine:
+        for name in ("residual", "ahead", "behind", "stray"):
+            values[name] /= aspect
+        for name in ("keystone", "bend_x", "bend_y"):
+            values[name] *= aspect
+    return CameraStep(**values)

@@ -41,7 +41,7 @@ class ClipsStage(Stage):
 
     name: ClassVar[str] = "clips"
     key: ClassVar[str] = "video_id"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     schema: ClassVar[pa.Schema] = CLIPS
 
     reads: ClassVar[list[str]] = [

@@ -49,7 +49,8 @@ FAILURES = {
     "memory": "decoding passed its memory limit and was stopped",
     "crash": "the process that did the work died",
     "frames": "a stored picture of the clip could not be decoded",
-    "model": "a model gave no number for the clip",
+    "model": "a model gave no number or no caption for the clip",
+    "server": "the caption server gave no usable answer",
     "storage": "the result could not be written",
     "bug": "an unexpected exception; please report it",
 }
@@ -144,6 +145,28 @@ CAMERA_STEP = pa.struct(
             "median distance of the vectors from the fit, frame heights per second",
         ),
         _field("inliers", pa.float32(), "share of the vectors that agree with the fit"),
+        _field(
+            "keystone",
+            pa.float32(),
+            "bend across the shift, frame heights per second at one height from the centre both ways: "
+            "its speed by (frame height / focal length)^2 if the camera turns, 0 if it travels",
+        ),
+        _field("bend_x", pa.float32(), "growth of `zoom` to the right, per frame height: 0 if nothing but the lens zooms"),
+        _field("bend_y", pa.float32(), "growth of `zoom` downwards, per frame height"),
+        _field("ahead", pa.float32(), "mean speed beyond the fit and along it, frame heights per second: what is near, if the camera travels"),
+        _field("behind", pa.float32(), "mean speed by which vectors fall short of the fit, frame heights per second"),
+        _field("stray", pa.float32(), "mean speed across the fit, frame heights per second: noise, and subjects"),
+        _field("middle_pan", pa.float32(), "`pan` by the median vector of the middle of the picture"),
+        _field("middle_tilt", pa.float32(), "`tilt` by the median vector of the middle of the picture"),
+        _field("around_pan", pa.float32(), "`pan` by the median vector around the middle, the lowest quarter left out"),
+        _field("around_tilt", pa.float32(), "`tilt` by the median vector around the middle, the lowest quarter left out"),
+        _field("lower_pan", pa.float32(), "`pan` by the median vector of the lowest quarter of the picture"),
+        _field("lower_tilt", pa.float32(), "`tilt` by the median vector of the lowest quarter of the picture"),
+        _field("subject_share", pa.float32(), "share of the area with vectors that departs from the fit: what moves on its own, if the camera does not travel"),
+        _field("subject_x", pa.float32(), "its middle, frame widths to the right of the centre"),
+        _field("subject_y", pa.float32(), "its middle, frame heights above the centre"),
+        _field("subject_right", pa.float32(), "its mean motion less the camera's, to the right, frame widths per second"),
+        _field("subject_up", pa.float32(), "its mean motion less the camera's, upwards, frame heights per second"),
     ]
 )
 
@@ -327,6 +350,16 @@ SCORES = pa.schema(
             "what is written, a line each, first what is there longest; empty if none is read",
         ),
         _field(
+            "text_lines",
+            pa.list_(
+                pa.struct([
+                    _field("text", pa.string(), "the line"),
+                    _field("score", pa.float32(), "detection times recognition score of its surest reading, 0 to 1"),
+                ])
+            ),
+            "the first 16 lines of `text`, with how sure each is",
+        ),
+        _field(
             "quality_brisque",
             pa.float32(),
             "technical quality by BRISQUE, the median of the frames: about 0 is good, 100 bad; null if all are flat",
@@ -409,6 +442,45 @@ REVIEWS = pa.schema(
 )
 """One row per (subset, clip) that a person has judged: the last verdict on it."""
 
+CAPTION_FLAGS = {
+    "empty": "there is no word in it",
+    "too_short": "fewer than 4 words",
+    "too_long": "more words than `captioning.max_words`",
+    "truncated": "it stops in the middle of a sentence",
+    "repeats": "the same words again and again",
+    "prompt_echo": "it repeats its prompt",
+    "refusal": "the model declines, or speaks of itself",
+    "wrong_language": "not English, what is quoted from the screen left out",
+    "mentions_medium": "it speaks of a video or of frames, where that could not be taken out",
+    "markup": "leftovers of Markdown, HTML, JSON or a chat format",
+    "control_characters": "control or direction characters had to be taken out",
+    "contradicts_camera": "it has the camera move otherwise than was measured with confidence",
+    "contradicts_text": "it quotes words that were not read on screen, or denies those that were",
+    "contradicts_colour": "black and white where there is colour, or the reverse",
+    "contradicts_stillness": "it tells of action where nothing moves",
+}
+"""The closed set of what may be wrong with a caption."""
+
+CAPTIONS = pa.schema(
+    [
+        _field("clip_id", pa.string(), "the clip"),
+        _field("video_id", pa.string(), "its video"),
+        _field("captioner", pa.string(), "the captioner, as the recipe calls it"),
+        _field("model", pa.string(), "`name:version` of the model that wrote it"),
+        _field("prompt_version", pa.string(), "name and hash of the prompt"),
+        _field("caption", pa.string(), "the description, one line, without camera prefix and `FPS-N`"),
+        _field("origin", pa.string(), "`model` (it saw the frames), `built` (from facts), or `rewritten` (built, then put into other words)"),
+        _field("camera", pa.string(), "camera motion, one of the paper's 16 classes; null for an image"),
+        _field("camera_confidence", pa.float32(), "how sure that is, 0 to 1"),
+        _field("flags", pa.list_(pa.string()), "what is wrong with it, see below; empty if nothing is"),
+        _field("attempts", pa.int16(), "captions that were made for this one to be kept"),
+        _field("num_tokens", pa.int32(), "tokens that a model made for all of them"),
+        _field("facts", pa.list_(pa.string()), "what a grounded caption rests on: kind and numbers"),
+        *STATE,
+    ]
+)
+"""One row per clip that the captioner was given, table `captions/<captioner>`. Key: `clip_id`."""
+
 SHARD = pa.schema(
     [
         _field("clip_id", pa.string(), "the clip"),
@@ -429,7 +501,13 @@ SHARD = pa.schema(
             pa.float32(),
             "frames per second of `video`: `num_frames` / its seconds of source",
         ),
+        _field("prompt", pa.string(), "what training reads: `fps_token`, `camera_prefix` and `caption`, those that there are"),
         _field("fps_token", pa.string(), "`FPS-N`, for the prompt; null for an image"),
+        _field("camera_prefix", pa.string(), "camera motion as a sentence, such as `Pan right.`; null where it is not sure"),
+        _field("caption", pa.string(), "the description that was current when the sample was written; table `captions` is the authority"),
+        _field("captioner", pa.string(), "who wrote it, as the recipe calls it"),
+        _field("prompt_version", pa.string(), "name and hash of the prompt it was written with"),
+        _field("caption_flags", pa.list_(pa.string()), "what is wrong with it"),
         _field("start_s", pa.float64(), "start of the taken range in the source"),
         _field("end_s", pa.float64(), "end of the taken range in the source"),
         _field("weight", pa.float32(), "sampling weight for training"),
@@ -453,6 +531,7 @@ TABLES: dict[str, pa.Schema] = {
     "selection": SELECTION,
     "reviews": REVIEWS,
     "concepts": CONCEPTS,
+    "captions": CAPTIONS,
     "shards": SHARD,
 }
 
@@ -470,6 +549,16 @@ def clip_id(video: str, start_frame: int, num_frames: int) -> str:
 def content_sha256(content: bytes) -> str:
     """SHA-256 of the bytes, in hex."""
     return hashlib.sha256(content).hexdigest()
+
+
+def full_prompt(fps_token: str | None, camera_prefix: str | None, caption: str | None) -> str | None:
+    """What training reads of a sample, such as `FPS-16 Pan right. A grey rabbit …`.
+
+    Without a caption there is no prompt: a token and a prefix alone describe nothing.
+    """
+    if not caption:
+        return None
+    return " ".join(part for part in (fps_token, camera_prefix, caption) if part)
 
 
 def failed_row(

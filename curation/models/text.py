@@ -55,8 +55,8 @@ class TextReader(FrameModel):
     """Reads what is written on the frames of a clip."""
 
     name: ClassVar[str] = "pp-ocr"
-    version = "090f04abcd9d-6f327246b503-2"
-    columns: ClassVar[pa.Schema] = score_columns("text_share", "text_score", "text")
+    version = "090f04abcd9d-6f327246b503-3"
+    columns: ClassVar[pa.Schema] = score_columns("text_share", "text_score", "text", "text_lines")
     files = (DETECTOR, RECOGNISER)
 
     def setup(self) -> None:

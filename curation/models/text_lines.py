@@ -26,6 +26,9 @@ SAME_LINE = 0.75
 LONGEST_TEXT = 500
 """Characters of a clip's text that are kept."""
 
+MOST_LINES = 16
+"""Lines of a clip that are kept with their scores."""
+
 
 class Line(NamedTuple):
     """A line of text in a frame."""
@@ -109,24 +112,33 @@ def with_rest(lines: Sequence[Line], rest: Sequence[Box]) -> list[Line]:
 def summary(frames: Sequence[Picture], lines: Sequence[Sequence[Line]]) -> dict[str, Any]:
     """Share, score and text of one clip from the lines of each of its frames."""
     if not frames:
-        return {"text_share": None, "text_score": None, "text": None}
+        return {"text_share": None, "text_score": None, "text": None, "text_lines": None}
     counted = [[line for line in found if line.counts] for found in lines]
     shares = [
         covered_share([line.box for line in found], *frame.shape[:2])
         for frame, found in zip(frames, counted, strict=True)
     ]
     scores = [line.score for found in counted for line in found]
+    read = [[line for line in found if line.is_read] for found in lines]
     return {
         "text_share": max(shares),
         "text_score": max(scores, default=0.0),
-        "text": distinct_text([[line for line in found if line.is_read] for found in lines]),
+        "text": distinct_text(read),
+        "text_lines": [
+            {"text": line.text, "score": line.score} for line in distinct_lines(read)[:MOST_LINES]
+        ],
     }
 
 
 def distinct_text(lines: Sequence[Sequence[Line]]) -> str:
+    """The readings of `distinct_lines`, a line each, cut at `LONGEST_TEXT` characters."""
+    return "\n".join(line.text for line in distinct_lines(lines))[:LONGEST_TEXT]
+
+
+def distinct_lines(lines: Sequence[Sequence[Line]]) -> list[Line]:
     """The lines of a clip's frames, each once, first what stands in most frames.
 
-    Of several readings of one line, the surest. Cut at `LONGEST_TEXT` characters.
+    Of several readings of one line, the surest.
     """
     groups: dict[str, list[Line]] = {}
     for line in (line for found in lines for line in found):
@@ -134,8 +146,7 @@ def distinct_text(lines: Sequence[Sequence[Line]]) -> str:
         same = line.text if known else next((t for t in groups if _alike(t, line.text)), line.text)
         groups.setdefault(same, []).append(line)
     ordered = sorted(groups.values(), key=len, reverse=True)
-    readings = [max(group, key=lambda line: line.score).text for group in ordered]
-    return "\n".join(readings)[:LONGEST_TEXT]
+    return [max(group, key=lambda line: line.score) for group in ordered]
 
 
 def _alike(text: str, other: str) -> bool:

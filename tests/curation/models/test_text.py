@@ -92,7 +92,10 @@ def test_a_clip_gets_its_text_its_surest_line_and_its_fullest_frame(reader: Text
     whole = reader([[frame(*CAPTIONS)]])[0]
     assert captioned["text_share"] == pytest.approx(whole["text_share"])
     assert captioned["text_score"] == pytest.approx(whole["text_score"], abs=0.05)
-    assert plain == {"text_share": 0.0, "text_score": 0.0, "text": ""}
+    assert [line["text"] for line in captioned["text_lines"]] == list(CAPTIONS)
+    surest = max(line["score"] for line in captioned["text_lines"])
+    assert surest == pytest.approx(captioned["text_score"])
+    assert plain == {"text_share": 0.0, "text_score": 0.0, "text": "", "text_lines": []}
     assert set(plain) == set(TextReader.columns.names)
 
 
@@ -150,7 +153,9 @@ def test_boxes_that_are_not_read_are_as_the_most_of_the_others() -> None:
 
 
 def test_a_clip_without_frames_is_null_in_every_column(reader: TextReader) -> None:
-    assert reader([[]]) == [{"text_share": None, "text_score": None, "text": None}]
+    assert reader([[]]) == [
+        {"text_share": None, "text_score": None, "text": None, "text_lines": None}
+    ]
 
 
 def test_missing_weights_are_named(tmp_path: Path) -> None:
@@ -243,7 +248,7 @@ def test_only_what_is_read_with_confidence_counts() -> None:
     assert not line(".", detection=0.65).counts
     picture = np.zeros((100, 200, 3), np.uint8)
     row = summary([picture], [[line("商", 0.9, 0.2), line("I")]])
-    assert row == {"text_share": 0.0, "text_score": 0.0, "text": ""}
+    assert row == {"text_share": 0.0, "text_score": 0.0, "text": "", "text_lines": []}
 
 
 def test_text_is_distinct_longest_lived_first_by_its_surest_reading() -> None:

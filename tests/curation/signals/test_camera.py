@@ -1,8 +1,11 @@
 """The camera's path: signs, units, robustness, shake."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from curation.analysis import turned
 from curation.signals.camera import CameraStep, camera_motion, camera_step, shake
 from curation.signals.vectors import VectorField
 
@@ -39,7 +42,7 @@ def step_of(vectors: VectorField, seconds: float = 0.5) -> CameraStep:
 
 def test_a_still_camera_stays() -> None:
     step = step_of(field())
-    assert step == pytest.approx((1, 0, 0, 0, 0, 0, 1), abs=1e-6)
+    assert step == pytest.approx((1, 0, 0, 0, 0, 0, 1, *[0] * (len(step) - 7)), abs=1e-6)
 
 
 def test_content_that_runs_left_is_a_pan_right() -> None:
@@ -80,8 +83,118 @@ def test_a_flat_picture_holds_no_fit() -> None:
     flat = VectorField(
         vectors.points, vectors.displacements, vectors.weights, vectors.texture * 0, 1.0, 1
     )
-    assert step_of(flat) == (1.0, 0, 0, 0, 0, 0, 0)
+    assert step_of(flat) == (1.0, *[0] * (len(CameraStep._fields) - 1))
     assert camera_motion([step_of(flat)] * 5, WIDTH / HEIGHT) is None
+
+
+def scene(
+    turn: tuple[float, float] = (0.0, 0.0),
+    travel: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    zoom: float = 0.0,
+    focal: float = 500.0,
+    followed: bool = False,
+) -> VectorField:
+    """What a pinhole camera sees of a wall 8 m away and of ground 1 m below it.
+
+    Args:
+        turn: to the right and upwards, radians.
+        travel: to the right, upwards and forward, metres.
+        zoom: natural log of the scale.
+        focal: focal length, px.
+        followed: the middle of the picture goes where the camera goes.
+    """
+    x, y = np.meshgrid(np.arange(-312, 320, 16), np.arange(-172, 180, 16))
+    rays = np.stack([x.ravel() / focal, y.ravel() / focal, np.ones(x.size)])
+    depth = np.minimum(8.0, 1.0 / np.maximum(rays[1], 1e-6))
+    points = rays * depth
+    to_right, up, forward = travel
+    before = points + np.array([[to_right], [-up], [forward]])
+    yaw, pitch = turn
+    about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
+    about_x = np.array(
+        [[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]]
+    )
+    before = about_y @ about_x @ before
+    earlier = (before[0] + 1j * before[1]) / before[2] * focal * np.exp(-zoom)
+    places = (x + 1j * y).ravel()
+    vectors = places - earlier
+    if followed:
+        vectors[(np.abs(places.real) < 110) & (np.abs(places.imag) < 95)] = 0
+    ones = np.ones(places.size, np.float32)
+    return VectorField(places.astype("c8"), vectors.astype("c8"), ones, ones, 1.0, 1)
+
+
+def test_a_turning_camera_bends_what_lies_across_and_a_travelling_one_does_not() -> None:
+    for focal in (400.0, 1200.0):
+        for turn in ((0.02, 0.0), (-0.02, 0.0), (0.0, 0.015), (0.0, -0.015)):
+            step = step_of(scene(turn=turn, focal=focal))
+            speed = np.hypot(step.pan * WIDTH / HEIGHT, step.tilt)
+            assert step.keystone / speed == pytest.approx((HEIGHT / focal) ** 2, rel=0.1)
+    for travel in ((0.1, 0, 0), (-0.1, 0, 0), (0, 0.1, 0), (0, -0.1, 0)):
+        step = step_of(scene(travel=travel))
+        assert abs(step.keystone) < 0.05 * np.hypot(step.pan * WIDTH / HEIGHT, step.tilt)
+
+
+def test_scenes_turn_and_travel_with_the_signs_of_the_step() -> None:
+    assert step_of(scene(turn=(0.02, 0))).pan > 0
+    assert step_of(scene(turn=(0, 0.02))).tilt > 0
+    assert step_of(scene(travel=(0.1, 0, 0))).pan > 0
+    assert step_of(scene(travel=(0, 0.1, 0))).tilt > 0
+    assert step_of(scene(travel=(0, 0, 0.1))).zoom > 0
+
+
+def test_a_travelling_camera_leaves_the_near_ahead_and_nothing_astray() -> None:
+    step = step_of(scene(travel=(0.1, 0, 0)))
+    assert step.ahead > 0.1 * step.pan * WIDTH / HEIGHT
+    assert step.ahead > 3 * max(step.behind, step.stray)
+    assert step.lower_pan > 1.3 * step.around_pan > 0
+    turning = step_of(scene(turn=(0.02, 0)))
+    assert turning.ahead < 0.1 * turning.pan * WIDTH / HEIGHT
+    assert turning.lower_pan == pytest.approx(turning.around_pan, rel=0.1)
+
+
+def test_a_push_grows_more_below_and_a_zoom_grows_alike() -> None:
+    push, zoom = step_of(scene(travel=(0, 0, 0.2))), step_of(scene(zoom=0.03))
+    assert push.bend_y > 0.4 * push.zoom
+    assert abs(push.bend_x) < 0.02 * push.zoom
+    assert abs(complex(zoom.bend_x, zoom.bend_y)) < 0.01 * zoom.zoom
+    assert zoom.ahead + zoom.behind < 0.02 * zoom.zoom
+
+
+def test_what_is_followed_stays_in_the_middle() -> None:
+    step = step_of(scene(travel=(0.1, 0.05, 0), followed=True))
+    assert (step.middle_pan, step.middle_tilt) == (0, 0)
+    assert step.around_pan == pytest.approx(0.1 / 8 * 500 / WIDTH / 0.5, rel=0.05)
+    assert step.around_tilt == pytest.approx(0.05 / 8 * 500 / HEIGHT / 0.5, rel=0.05)
+    assert step.behind > step.ahead / 2
+
+
+def test_what_moves_on_its_own_has_its_share_place_and_motion() -> None:
+    still = field()
+    vectors = still.displacements.copy()
+    own = np.abs(still.points - (160 - 60j)) < 60
+    vectors[own] = 16 - 9j
+    step = step_of(replace(still, displacements=vectors))
+    assert step.subject_share == pytest.approx(own.mean(), abs=0.01)
+    assert (step.subject_x, step.subject_y) == pytest.approx((0.25, 1 / 6), abs=0.02)
+    assert (step.subject_right, step.subject_up) == pytest.approx((0.05, 0.05), rel=0.02)
+    assert step_of(field(noise=0.5)).subject_share < 0.01
+
+
+def test_regions_are_those_of_the_displayed_frame() -> None:
+    upright = scene(travel=(0.1, 0, 0))
+    for rotation_deg, quarter in ((90, -1j), (180, -1), (270, 1j)):
+        stored = VectorField(
+            (upright.points * quarter).astype("c8"),
+            (upright.displacements * quarter).astype("c8"),
+            *(upright.weights, upright.texture, 1.0, 1),
+        )
+        size = (WIDTH, HEIGHT) if rotation_deg == 180 else (HEIGHT, WIDTH)
+        step = camera_step(stored, *size, 1.0, 0.5, rotation_deg)
+        found = turned(step, rotation_deg, size[0] / size[1])
+        # The fit's own tolerances are parts of the stored height.
+        wanted = step_of(upright)._replace(inliers=found.inliers)
+        assert list(found) == pytest.approx(list(wanted), abs=0.002)
 
 
 def path(pan: np.ndarray, tilt: np.ndarray, rate: float = 8.0) -> list[CameraStep]:
