@@ -37,7 +37,7 @@ def ready(device: Device) -> "torch.device":
     torch.set_num_threads(1)
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError(
-            "a model of `scores` has `device: cuda`, and PyTorch finds no GPU here; use `cpu`, or "
-            "see with `moviola doctor` what is missing"
+            "a model has `device: cuda`, and PyTorch finds no GPU here; use `cpu`, or see with "
+            "`moviola doctor` what is missing"
         )
     return torch.device(device)

@@ -5,6 +5,7 @@ the cache of `huggingface_hub` is used; `moviola models RECIPE --fetch` puts it 
 """
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +15,7 @@ from curation.models.devices import required
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+SHARD = re.compile(r"[\w.-]+\.safetensors", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,13 @@ class ModelFiles:
     extras: tuple[str, ...] = ()
     """Files, as patterns, that are fetched where the repository has them."""
 
+    optional: tuple[str, ...] = ()
+    """Files that count where they are there: fetched, and part of the version."""
+
+    weights: str | None = None
+    """Weights that may be in shards, such as `model.safetensors`: it must be there, or else
+    `model.safetensors.index.json` and every shard that it names."""
+
     def __post_init__(self) -> None:
         if self.revision is None:
             # Workers may run in another folder than the driver.
@@ -46,38 +55,37 @@ class ModelFiles:
         if self.revision is not None:
             return f"{self.place}@{self.revision[:12]}"
         try:
-            digests = [_sha256(path, path.stat().st_mtime_ns) for path in self._in_folder()]
-        except OSError:
+            digests = [self._digest(name) for name in (*self.names, *self._weight_files())]
+            there = [name for name in self.optional if self._found(name)]
+            digests += [f"{name}:{self._digest(name)}" for name in there]
+        except (OSError, ValueError):
             return "missing"
         return hashlib.sha256("".join(digests).encode()).hexdigest()[:12]
 
     def folder(self) -> Path:
-        """The folder that holds `names`.
+        """The folder that holds `names` and the weights.
 
         Raises:
-            ValueError: one of them is not on this machine, or the revision is no commit.
+            ValueError: one of them is not on this machine, the revision is no commit, or the index
+                of the shards is none.
         """
-        if self.revision is None:
-            for path in self._in_folder():
-                if not path.is_file():
-                    raise ValueError(
-                        f"the model file {path} is missing; a model of a hub is named with its "
-                        "`revision`"
-                    )
-            return self._in_folder()[0].parent
-        self.check_pinned()
-        cache = required("huggingface_hub")
-        found = [
-            cache.try_to_load_from_cache(self.place, name, revision=self.revision)
-            for name in self.names
-        ]
-        for name, path in zip(self.names, found, strict=True):
-            if not isinstance(path, str):
+        if self.revision is not None:
+            self.check_pinned()
+        names = (*self.names, *self._weight_files())
+        found = [self._found(name) for name in names]
+        for name, path in zip(names, found, strict=True):
+            if path is None and self.revision is None:
+                raise ValueError(
+                    f"the model file {Path(self.place) / name} is missing; a model of a hub is "
+                    "named with its `revision`"
+                )
+            if path is None:
                 raise ValueError(
                     f"{name} of {self.place} at {self.revision} is not on this machine; "
                     "`moviola models RECIPE` says its size and licence, and gets it with --fetch"
                 )
-        return Path(found[0]).parents[self.names[0].count("/")]
+        assert found[0] is not None
+        return found[0].parents[names[0].count("/")]
 
     def check_pinned(self) -> None:
         """Refuses what may be another model tomorrow.
@@ -96,8 +104,36 @@ class ModelFiles:
                 "branches and tags move; `moviola models RECIPE` says which commit it is now"
             )
 
-    def _in_folder(self) -> list[Path]:
-        return [Path(self.place) / name for name in self.names]
+    def _weight_files(self) -> list[str]:
+        """The file of the weights, or their index and shards, whether they are there or not."""
+        if self.weights is None:
+            return []
+        index = self._found(f"{self.weights}.index.json")
+        if index is None or self._found(self.weights) is not None:
+            return [self.weights]
+        try:
+            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{index} is no index of weights: {error!r}") from error
+        # Whoever loads the shards joins these names with the folder, and would follow a path.
+        if not shards or not all(
+            isinstance(name, str) and SHARD.fullmatch(name) for name in shards
+        ):
+            raise ValueError(f"{index} is no index of weights: it names {sorted(map(str, shards))}")
+        return [f"{self.weights}.index.json", *sorted(shards)]
+
+    def _digest(self, name: str) -> str:
+        path = Path(self.place) / name
+        return _sha256(path, path.stat().st_mtime_ns)
+
+    def _found(self, name: str) -> Path | None:
+        """Where the file is on this machine."""
+        if self.revision is None:
+            path = Path(self.place) / name
+            return path if path.is_file() else None
+        cache = required("huggingface_hub")
+        found = cache.try_to_load_from_cache(self.place, name, revision=self.revision)
+        return Path(found) if isinstance(found, str) else None
 
 
 def model_file(place: str, revision: str | None) -> ModelFiles:
