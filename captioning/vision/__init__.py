@@ -1,0 +1,1 @@
+"""Captioners that see: vision-language models, in the worker or behind a server."""
