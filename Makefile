@@ -10,7 +10,7 @@ STAMP   := .venv/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format docs bench clean
-.PHONY: curate stage select review-export review-import models verify explain report sql doctor
+.PHONY: curate stage select captions review-export review-import models verify explain report sql doctor
 
 need = $(if $($(1)),,$(error $(1)= is missing: make $@ $(1)=$(2)))
 
@@ -31,10 +31,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,models]'
 	@touch $@
 
-demo: setup ## Curate Big Buck Bunny and its trailer to shards, and verify the result
+demo: setup ## Curate Big Buck Bunny and its trailer to captioned shards, verify them, show five captions
 	$(BIN)/python -m pipelines.assets demo --into build/footage
 	$(MOVIOLA) curate demo --input build/footage/manifest.csv --workspace build/demo $(ARGS)
 	$(MOVIOLA) verify build/demo
+	$(MOVIOLA) captions build/demo --into build/captions --count 5
 
 test: setup ## Run the tests; ARGS="tests/curation -k motion" runs some of them
 	$(BIN)/python -m pytest $(ARGS)
@@ -61,11 +62,14 @@ clean: ## Remove build/ and caches; .venv and your workspaces elsewhere stay
 curate: setup ## The whole way to shards: INPUT=folder-or-URI RECIPE= WORKSPACE= ARGS=; again resumes
 	$(call need,INPUT,path/to/videos)$(MOVIOLA) curate '$(RECIPE)' --input '$(INPUT)' --workspace '$(WORKSPACE)' $(ARGS)
 
-stage: setup ## One stage: NAME=sources|clips|scores|shards
+stage: setup ## One stage: NAME=sources|clips|scores|captions|shards
 	$(call need,NAME,clips)$(MOVIOLA) stage '$(NAME)' '$(RECIPE)' $(if $(INPUT),--input '$(INPUT)') --workspace '$(WORKSPACE)' $(ARGS)
 
 select: setup ## Decide again from stored measures; nothing is decoded
 	$(MOVIOLA) select '$(RECIPE)' --workspace '$(WORKSPACE)' $(ARGS)
+
+captions: setup ## Show captions beside their clips: INTO=folder ARGS="--count 50 --flagged"
+	$(call need,INTO,build/captions)$(MOVIOLA) captions '$(WORKSPACE)' --into '$(INTO)' $(ARGS)
 
 review-export: setup ## Write a contact sheet for people to judge: SUBSET=sft INTO=new-folder
 	$(call need,SUBSET,sft)$(call need,INTO,build/review)$(MOVIOLA) review export '$(WORKSPACE)' '$(SUBSET)' --into '$(INTO)' $(ARGS)

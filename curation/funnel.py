@@ -32,7 +32,8 @@ class Step:
     """One step of the way, with its inputs and what became of them.
 
     Attributes:
-        name: `sources`, `videos`, `clips`, `scores`, `selection/<subset>` or `shards/<subset>`.
+        name: `sources`, `videos`, `clips`, `scores`, `selection/<subset>`, `captions/<captioner>`
+            or `shards/<subset>`.
         unit: what the inputs are: `files`, `videos` or `clips`.
         num_in: inputs, counted from the tables above.
         hours_in: their length.
@@ -73,14 +74,26 @@ def subsets(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [name for (name,) in found]
 
 
+def captioners(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The captioners that were given clips, by name."""
+    found = connection.sql("SELECT DISTINCT captioner FROM captions ORDER BY captioner").fetchall()
+    return [name for (name,) in found]
+
+
 def _steps(connection: duckdb.DuckDBPyConnection) -> Iterator[Step]:
     yield _step(connection, "sources", "files", "sources", _SOURCES)
     yield _step(connection, "videos", "files", "sources WHERE status = 'ok'", _VIDEOS)
     yield _step(connection, "clips", "videos", "videos WHERE status = 'ok'", _CLIPS)
     yield _step(connection, "scores", "clips", _TO_SCORE, _SCORES)
-    for subset in subsets(connection):
+    found = subsets(connection)
+    for subset in found:
         connection.execute("SET VARIABLE subset = $subset", {"subset": subset})
         yield _step(connection, f"selection/{subset}", "clips", _ALL_CLIPS, _SELECTION)
+    for captioner in captioners(connection):
+        connection.execute("SET VARIABLE captioner = $captioner", {"captioner": captioner})
+        yield _step(connection, f"captions/{captioner}", "clips", _CAPTIONED, _CAPTIONS)
+    for subset in found:
+        connection.execute("SET VARIABLE subset = $subset", {"subset": subset})
         yield _step(connection, f"shards/{subset}", "clips", _KEPT, _SHARDS)
 
 
@@ -114,6 +127,15 @@ _SELECTION = """SELECT coalesce(s.status, 'waiting') AS status, s.reason, c.dura
     FROM clips AS c LEFT JOIN (FROM selection WHERE subset = getvariable('subset')) AS s
         ON s.clip_id = c.clip_id
     WHERE c.video_status = 'ok'"""
+# Which clips a captioner is given is the recipe's to say. Captions of clips that no subset keeps
+# any more stay in their tables, and are no part of the funnel.
+_CAPTIONED = """(SELECT c.duration_s FROM captions AS t JOIN clips AS c ON c.clip_id = t.clip_id
+    WHERE t.captioner = getvariable('captioner') AND t.clip_id IN (
+        SELECT clip_id FROM selection WHERE status = 'ok'))"""
+_CAPTIONS = """SELECT t.status, t.reason, c.duration_s, t.cpu_s, 1 AS num_out, c.duration_s AS out_s
+    FROM captions AS t JOIN clips AS c ON c.clip_id = t.clip_id
+    WHERE t.captioner = getvariable('captioner') AND t.clip_id IN (
+        SELECT clip_id FROM selection WHERE status = 'ok')"""
 _KEPT = """(SELECT c.duration_s FROM selection AS s LEFT JOIN clips AS c ON c.clip_id = s.clip_id
     WHERE s.subset = getvariable('subset') AND s.status = 'ok')"""
 _SHARDS = """SELECT coalesce(h.status, 'waiting') AS status, h.reason, c.duration_s, h.cpu_s,

@@ -6,13 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import cv2
-import numpy as np
-import obstore
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import StringConstraints, model_validator
 
-from curation.media.rendering import Picture
 from curation.models.aesthetic import Aesthetic, AestheticSettings
 from curation.models.by_path import model_by_path
 from curation.models.classifier import ClassifierSettings, ImageClassifier
@@ -26,7 +22,7 @@ from curation.models.sscd import CopyDetector, Variant
 from curation.models.text import TextReader
 from curation.settings import Settings, fingerprint
 from curation.stage import Stage
-from curation.storage import store_for
+from curation.stored_clips import picture, stored_clips
 from curation.tables import OK, SCORES, failed_row
 
 ClassPath = Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")]
@@ -182,11 +178,12 @@ class ScoresStage(Stage):
         start_s = time.process_time()
         rows: list[dict[str, Any]] = []
         failed: list[pa.Table] = []
-        stored = self._stored(batch)
+        ids = [batch[name].to_pylist() for name in ("video_id", "clip_id")]
+        stored = stored_clips(self._clips_uri, batch["part"].unique().to_pylist(), *ids)
         for row in batch.to_pylist():
             key = {name: row[name] for name in ("clip_id", "video_id")}
-            jpegs = stored.get(row["clip_id"])
-            frames = None if jpegs is None else [_picture(jpeg) for jpeg in jpegs]
+            clip = stored.get(row["clip_id"])
+            frames = None if clip is None else [picture(one["jpeg"]) for one in clip.frames]
             if frames is None:
                 problem = f"{row['part']} no longer holds its frames"
                 failed.append(failed_row(SCORES, key, "changed", problem))
@@ -199,24 +196,6 @@ class ScoresStage(Stage):
         share_s = (time.process_time() - start_s) / max(1, batch.num_rows)
         done = [row | {"models": self._names, "status": OK, "cpu_s": share_s} for row in scored]
         return pa.concat_tables([pa.Table.from_pylist(done, schema=SCORES), *failed, *refused])
-
-    def _stored(self, batch: pa.Table) -> dict[str, list[bytes]]:
-        """The JPEGs of the batch's clips by `clip_id`."""
-        wanted = set(batch["clip_id"].to_pylist())
-        videos = set(batch["video_id"].to_pylist())
-        found: dict[str, list[bytes]] = {}
-        for part in batch["part"].unique().to_pylist():
-            content = obstore.get(store_for(self._clips_uri), part).bytes()
-            file = pq.ParquetFile(pa.BufferReader(content))
-            columns = ["video_id", "clips.list.element.clip_id", "frames"]
-            for rows in file.iter_batches(batch_size=1, columns=columns):
-                if rows["video_id"][0].as_py() not in videos:
-                    continue
-                [row] = rows.to_pylist()
-                for clip, frames in zip(row["clips"] or [], row["frames"] or [], strict=True):
-                    if clip["clip_id"] in wanted:
-                        found[clip["clip_id"]] = [frame["jpeg"] for frame in frames]
-        return found
 
     def _scored(self, rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[pa.Table]]:
         """The rows with their scores, and those that a model has no answer for."""
@@ -233,9 +212,3 @@ class ScoresStage(Stage):
             return [row for done, _ in each for row in done], [t for _, bad in each for t in bad]
         ids = [{name: row[name] for name in ("clip_id", "video_id")} for row in rows]
         return [key | score for key, score in zip(ids, scores, strict=True)], []
-
-
-def _picture(jpeg: bytes) -> Picture | None:
-    """RGB, or None where the bytes are no picture."""
-    bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    return None if bgr is None else np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)

@@ -39,6 +39,32 @@ AUDIT_SQL = "md5_number_lower($seed || ':' || clip_id) < $audit_share * pow(2, 6
 """Whether a rejected clip is in the audit share."""
 
 
+CaptionFlag = Literal[
+    "empty",
+    "too_short",
+    "too_long",
+    "truncated",
+    "repeats",
+    "prompt_echo",
+    "refusal",
+    "wrong_language",
+    "mentions_medium",
+    "markup",
+    "control_characters",
+    "contradicts_camera",
+    "contradicts_text",
+    "contradicts_colour",
+    "contradicts_stillness",
+]
+"""The keys of `tables.CAPTION_FLAGS`."""
+
+REFUSED: tuple[CaptionFlag, ...] = (
+    *("empty", "repeats", "prompt_echo", "refusal", "wrong_language", "markup"),
+    *("contradicts_camera", "contradicts_text", "contradicts_colour", "contradicts_stillness"),
+)
+"""By default, what a model would learn wrong from; the other flags are blemishes."""
+
+
 class SubsetSettings(Settings):
     """What one subset takes, and the shapes it trains on."""
 
@@ -57,6 +83,10 @@ class SubsetSettings(Settings):
 
     review: Literal["required"] | None = None
     """`required` takes only clips that a person has kept (`moviola review`)."""
+
+    refused_flags: tuple[CaptionFlag, ...] = REFUSED
+    """Flags that a caption may not have to be trained on. A clip that has no other caption gives no
+    sample: its row is `rejected` as `caption`."""
 
     resampling: ResamplingSettings | None = None
     """How the kept clips are weighed by their concepts; null leaves all at weight 1."""

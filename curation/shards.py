@@ -46,19 +46,46 @@ _NEEDED = [
     pa.field("stream_index", pa.int16()),
     pa.field("rotation_deg", pa.int16()),
     pa.field("is_image", pa.bool_()),
+    pa.field("caption_refused", pa.bool_()),
 ]
 INPUTS = pa.schema([*(field for field in tables.SHARD if field.name not in _MADE), *_NEEDED])
 """What the stage reads: all of a sample but its bytes, and how to get at those."""
 
 _BUCKET = ("bucket", "num_frames", "width", "height", "fps", "fps_token", "start_s", "end_s")
+TAKEN = pa.schema(
+    [
+        tables.SHARD.field("clip_id"),
+        *(tables.SHARD.field(name) for name in ("camera_prefix", "caption", "captioner")),
+        *(tables.SHARD.field(name) for name in ("prompt_version", "caption_flags")),
+        pa.field("caption_refused", pa.bool_()),
+    ]
+)
+"""What is known of the caption of a clip: the one that the subset takes, or that it takes none of
+those that there are."""
+
+REFUSED = "caption"
+"""The reason of a kept clip that gives no sample, because the subset takes none of its captions."""
 
 
 def shard_inputs(
-    subset: str, buckets: BucketSettings, selection: Rows, clips: Rows, videos: Rows
+    subset: str,
+    buckets: BucketSettings,
+    selection: Rows,
+    clips: Rows,
+    videos: Rows,
+    captions: Rows | None = None,
 ) -> pa.Table:
     """A row of `INPUTS` for each clip that the subset keeps, sorted by `clip_id`.
 
     So the clips of one video are neighbours, and its file is fetched and checked once for them all.
+
+    Args:
+        subset: its name.
+        buckets: its shapes.
+        selection: table `selection`.
+        clips: table `clips`.
+        videos: table `videos`.
+        captions: at most one row per clip, with columns `TAKEN`. None where nothing captions.
     """
     own = {
         "weight": "s.weight",
@@ -69,25 +96,34 @@ def shard_inputs(
         "source_height": "v.height",
         "source_fps": "v.fps",
         **{name: f"v.{name}" for name in ("uris", *(field.name for field in tables.CARRIED))},
+        **{name: f"t.{name}" for name in TAKEN.names[1:]},
+        "caption_refused": "coalesce(t.caption_refused, false)",
     }
     columns = [
-        f"{own.get(name, 'c.' + name)} AS {name}" for name in INPUTS.names if name not in _BUCKET
+        f"{own.get(name, 'c.' + name)} AS {name}"
+        for name in INPUTS.names
+        if name not in (*_BUCKET, "prompt")
     ]
     rows = {"selection": selection, "clips": clips, "videos": videos}
     with connect(rows) as connection:
+        connection.register("taken", TAKEN.empty_table() if captions is None else captions)
         found = connection.sql(
             f"""SELECT {", ".join(columns)}, c.start_s AS clip_start_s,
                 [{", ".join(f"c.{name}::DOUBLE" for name in SHAPE)}] AS shape
             FROM selection AS s JOIN clips AS c ON c.clip_id = s.clip_id
             JOIN videos AS v ON v.video_id = s.video_id
+            LEFT JOIN taken AS t ON t.clip_id = s.clip_id
             WHERE s.subset = $subset AND s.status = '{tables.OK}' ORDER BY s.clip_id""",  # noqa: S608
             params={"subset": subset},
         ).to_arrow_table()
     ranges = zip(found["clip_start_s"].to_pylist(), found["shape"].to_pylist(), strict=True)
     taken = [_bucket_columns(start_s, clip_bucket(shape, buckets)) for start_s, shape in ranges]
     made = pa.Table.from_pylist(taken, schema=pa.schema([INPUTS.field(name) for name in _BUCKET]))
-    merged = {name: (made if name in _BUCKET else found)[name] for name in INPUTS.names}
-    return pa.table(merged).cast(INPUTS)
+    merged = {name: made[name] for name in _BUCKET}
+    merged |= {name: found[name] for name in INPUTS.names if name in found.column_names}
+    texts = (merged[name].to_pylist() for name in ("fps_token", "camera_prefix", "caption"))
+    merged["prompt"] = pa.array(map(tables.full_prompt, *texts), pa.string())
+    return pa.table({name: merged[name] for name in INPUTS.names}).cast(INPUTS)
 
 
 def _bucket_columns(clip_start_s: float, bucket: Bucket | str) -> dict[str, Any]:
@@ -106,12 +142,16 @@ def _bucket_columns(clip_start_s: float, bucket: Bucket | str) -> dict[str, Any]
 
 
 class ShardsStage(Stage):
-    """Cuts and encodes each kept clip, in a confined child process."""
+    """Cuts and encodes each kept clip, in a confined child process.
+
+    A sample carries the caption that is current when it is written; another caption later does not
+    cut it again.
+    """
 
     name: ClassVar[str] = "shards"
     key: ClassVar[str] = "clip_id"
     tracked: ClassVar[tuple[str, ...]] = tuple(field.name for field in tables.CARRIED)
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     schema: ClassVar[pa.Schema] = tables.SHARD
 
     def __init__(
@@ -140,8 +180,10 @@ class ShardsStage(Stage):
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """One sample per clip; neighbours of one video share the fetch and check of its file."""
-        rows: list[pa.Table] = []
-        for _, clips in groupby(batch.to_pylist(), key=itemgetter("video_id")):
+        given = batch.to_pylist()
+        rows = [_refused(row) for row in given if row["caption_refused"]]
+        taken = (row for row in given if not row["caption_refused"])
+        for _, clips in groupby(taken, key=itemgetter("video_id")):
             rows += self._of_one_video([*clips])
         return pa.concat_tables(rows)
 
@@ -211,6 +253,11 @@ class ShardsStage(Stage):
             x, y, part_width, part_height = (clip[side] or 0 for side in sides)
             part = (x, y, part_width, part_height)
         return Framing(width, height, *part, clip["width"], clip["height"])
+
+
+def _refused(clip: dict[str, Any]) -> pa.Table:
+    row = clip | {"status": tables.REJECTED, "reason": REFUSED, "cpu_s": 0.0}
+    return pa.Table.from_pylist([row], schema=tables.SHARD)
 
 
 def _failed(clip: dict[str, Any], reason: str, error: str, cpu_s: float = 0.0) -> pa.Table:

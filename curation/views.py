@@ -22,40 +22,52 @@ Rows: TypeAlias = pa.Table | ds.Dataset
 SHARDS = "shards/"
 """What the names of the tables of samples begin with; the subset follows."""
 
+CAPTIONS = "captions/"
+"""What the names of the tables of captions begin with; the captioner follows."""
+
 
 def connect(rows: Mapping[str, Rows]) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection that sees these tables, and can then reach no file, extension or network.
 
     Args:
         rows: the rows by the name of their table: `sources`, `videos`, `clips`, `scores`,
-            `selection`, `reviews`, `concepts` and `shards/<subset>`. A table that is left out
-            counts as empty.
+            `selection`, `reviews`, `concepts`, `captions/<captioner>` (or all captions as
+            `captions`) and `shards/<subset>`. A table that is left out counts as empty.
 
     Returns:
         A connection with the views `sources`, `videos`, `passes` (the rows of table `clips`),
-        `clips`, `clip_frames`, `cuts`, `scores`, `selection`, `reviews`, `concepts`, `shards` and,
-        for each subset, `shards_<subset>`.
+        `clips`, `clip_frames`, `cuts`, `scores`, `selection`, `reviews`, `concepts`, `captions`,
+        `shards` and, for each captioner and subset, `captions_<captioner>` and `shards_<subset>`.
     """
     spill = Path(tempfile.gettempdir()) / "moviola-duckdb"
     connection = duckdb.connect(config={"temp_directory": str(spill)})
     for name in ("sources", "videos", "scores", "selection", "reviews", "concepts"):
         connection.register(name, rows.get(name, tables.TABLES[name].empty_table()))
+    _add_union(connection, "captions", rows)
     _add_clips(connection, rows.get("clips", tables.CLIPS.empty_table()))
-    samples = {name: table for name, table in rows.items() if name.startswith(SHARDS)}
-    for name, table in samples.items():
-        connection.register(_view_of(name), table)
-    connection.register("no_shards", tables.SHARD.empty_table())
-    # BY NAME, because the tables have the engine's own columns too.
-    union = " UNION ALL BY NAME ".join(
-        f'SELECT * FROM "{view}"'  # noqa: S608 - subset names are checked when a recipe is read
-        for view in ["no_shards", *map(_view_of, samples)]
-    )
-    connection.execute(f"CREATE VIEW shards AS {union}")
+    _add_union(connection, "shards", rows)
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     return connection
 
 
-def _view_of(table: str) -> str:
+def _add_union(connection: duckdb.DuckDBPyConnection, name: str, rows: Mapping[str, Rows]) -> None:
+    """A view for each table `<name>/<part>`, and the view `<name>` of them all."""
+    parts = {table: found for table, found in rows.items() if table.startswith(f"{name}/")}
+    for table, found in parts.items():
+        connection.register(view_of(table), found)
+    connection.register(f"no_{name}", rows.get(name, tables.TABLES[name].empty_table()))
+    # BY NAME, because the tables have the engine's own columns too.
+    # A row whose worker died knows its id alone; which part it belongs to, its table says.
+    owner = {"captions": "captioner", "shards": "subset"}[name]
+    union = f"SELECT * FROM no_{name}"  # noqa: S608 - such names are checked when a recipe is read
+    for table in parts:
+        own = f"coalesce({owner}, '{table.partition('/')[2]}') AS {owner}"
+        union += f' UNION ALL BY NAME SELECT * REPLACE ({own}) FROM "{view_of(table)}"'  # noqa: S608
+    connection.execute(f"CREATE VIEW {name} AS {union}")
+
+
+def view_of(table: str) -> str:
+    """The name of a table's view, such as `shards_256p` for `shards/256p`."""
     return table.replace("/", "_").replace("-", "_")
 
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import get_args
 
 import click
@@ -22,6 +23,7 @@ from curation.storage import StorageError as SourceStorageError
 from pipelines import doctor as doctor_checks
 from pipelines import models as model_files
 from pipelines import queries, summary
+from pipelines.caption_sheet import PAGE, write_caption_sheet
 from pipelines.cli_review import json_option, review, workspace_argument
 from pipelines.curate import STAGES, Curation, passed_over, plans
 from pipelines.escaping import printable
@@ -132,7 +134,7 @@ def stage(
     progress: Style | None,
     as_json: bool,
 ) -> None:
-    """One stage (sources, clips, scores or shards) on what the stages before it have made."""
+    """One stage (sources, clips, scores, captions, shards) on what those before it have made."""
     loaded = load_recipe(recipe, sets)
     if (name == "sources") != bool(inputs):
         raise click.UsageError("--input belongs to stage sources, and only there")
@@ -170,6 +172,35 @@ def models(recipe: str, sets: tuple[str, ...], fetch: bool) -> None:
     loaded = load_recipe(recipe, sets)
     for line in model_files.report(loaded.recipe, loaded.name, fetching=fetch):
         sys.stdout.write(f"{line}\n")
+
+
+@app.command()
+@workspace_argument
+@click.option(
+    "--into",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A local folder for the page and a strip of frames for each clip.",
+)
+@click.option("--count", type=click.IntRange(min=1), default=20, help="Clips at most; 20.")
+@click.option("--captioner", help="Clips that this one has captioned.")
+@click.option("--flagged", is_flag=True, help="Clips with a flagged caption only.")
+def captions(
+    workspace: str, folder: Path, count: int, captioner: str | None, flagged: bool
+) -> None:
+    """Shows captions beside their clips, for people to read."""
+    shown = write_caption_sheet(
+        Workspace(workspace), folder, count, captioner=captioner, flagged=flagged
+    )
+    for clip in shown:
+        place = clip.thumbnail or f"{clip.clip_id}, of which no frame is stored"
+        sys.stdout.write(f"{printable(place)}\n")
+        for row in clip.captions:
+            said = f"  {row['captioner']}: {row['caption']}"
+            said += f" [{', '.join(row['flags'])}]" if row["flags"] else ""
+            sys.stdout.write(f"{printable(said)}\n")
+    sys.stdout.write(f"{len(shown):,} clips: open {printable(folder / PAGE)}\n")
 
 
 @app.command()

@@ -10,21 +10,15 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any, NamedTuple
+from typing import Any
 
 from curation.review import FACTS, VERDICTS
 from pipelines.escaping import printable
+from pipelines.stored_frames import Frame
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 SHEET = "review.html"
 """The first page."""
-
-
-class Frame(NamedTuple):
-    """A stored frame."""
-
-    time_s: float
-    jpeg: bytes
 
 
 def sheet_name(page: int) -> str:

@@ -1,38 +1,40 @@
 """The way from source files to shards: which stage reads what, in which order."""
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from curation.clips import ClipsStage
+from captioning.captioners import captioners
 from curation.ingest import IngestStage
 from curation.inputs import Inputs
-from curation.models.transnet import check_transnet
-from curation.scores import INPUTS as SCORE_INPUTS
-from curation.scores import ScoresStage, models, score_inputs
-from curation.selection import candidates
-from curation.settings import fingerprint
-from curation.shards import ShardsStage, shard_inputs
 from curation.stage import Stage
-from curation.tables import CLIPS, OK, SCORES, SELECTION, SOURCES
+from curation.tables import CLIPS, SCORES, SELECTION, SOURCES
 from curation.videos import videos_from_sources
-from curation.views import SHARDS, Rows
+from curation.views import CAPTIONS, SHARDS, Rows
 from pipelines.assets import cache_folder
 from pipelines.engine import plan_stage, run_stage
-from pipelines.plan import Plan, committed_rows
+from pipelines.model_checks import check_detector, check_models
+from pipelines.plan import NOBODY, Plan
 from pipelines.progress import StageSummary
 from pipelines.recipe import Recipe
 from pipelines.run import Run, StageResources
 from pipelines.selecting import select_all
+from pipelines.stages import (
+    captions_inputs,
+    captions_stage,
+    clip_inputs,
+    clips_stage,
+    committed,
+    scores_inputs,
+    scores_stage,
+    shards_stage,
+    shards_work,
+)
 from pipelines.workspace import Workspace
 
-STAGES = ("sources", "clips", "scores", "shards")
+STAGES = ("sources", "clips", "scores", "captions", "shards")
 """The stages that do work of their own; `videos` and `selection` are derived by queries."""
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -63,6 +65,7 @@ class Curation:
         self.clips()
         self.scores()
         self.select()
+        self.captions()
         self.shards()
 
     def sources(self, inputs: Inputs) -> None:
@@ -100,13 +103,40 @@ class Curation:
         if self.recipe.selection.concepts is not None:
             self.workspace.table("concepts").replace(selected.concepts, self.run.metadata)
 
+    def captions(self) -> None:
+        """Has the clips that any subset keeps captioned, each by its captioner or captioners.
+
+        Raises:
+            ValueError: a captioner cannot be had.
+        """
+        recipe, workspace = self.recipe, self.workspace
+        rows = [self._dataset(name) for name in ("selection", "clips", "videos")]
+        wanted = captions_inputs(recipe, workspace, *rows)
+        for name, captioner in captioners(recipe.captioning, cache_folder() / "models").items():
+            stage = captions_stage(recipe, workspace, name, captioner)
+            table = workspace.table(CAPTIONS + name)
+            if plan_stage(stage, wanted[name], table, retry_failed=self.retry_failed).todo.num_rows:
+                captioner.check()
+            stages = self.run.settings.stages
+            self._run(stage, wanted[name], table.name, stages.captioners.get(name, stages.captions))
+
     def shards(self) -> None:
         """Cuts and encodes the kept clips of every subset of the recipe."""
+        selection, clips, videos = map(self._dataset, ("selection", "clips", "videos"))
         for name in self.recipe.subsets:
-            self._run(shards_stage(self.recipe, name), self._shard_inputs(name), SHARDS + name)
+            work = shards_work(self.recipe, self.workspace, name, selection, clips, videos)
+            stage = shards_stage(self.recipe, name)
+            self._run(stage, work.inputs, SHARDS + name, again=work.again)
 
-    def _run(self, stage: Stage, inputs: pa.Table, table: str) -> None:
-        resources: StageResources = getattr(self.run.settings.stages, stage.name)
+    def _run(
+        self,
+        stage: Stage,
+        inputs: pa.Table,
+        table: str,
+        resources: StageResources | None = None,
+        again: pa.Array = NOBODY,
+    ) -> None:
+        resources = resources or getattr(self.run.settings.stages, stage.name)
         summary = run_stage(
             stage,
             inputs,
@@ -116,12 +146,9 @@ class Curation:
             self.on_progress,
             limit=self.limit,
             retry_failed=self.retry_failed,
+            again=again,
         )
         self.summaries.append(summary)
-
-    def _shard_inputs(self, subset: str) -> pa.Table:
-        rows = [self._dataset(name) for name in ("selection", "clips", "videos")]
-        return shard_inputs(subset, self.recipe.subsets[subset].buckets, *rows)
 
     def _rows(self, name: str) -> pa.Table:
         return self.workspace.table(name).read()
@@ -143,9 +170,9 @@ def plans(
     the clips of videos that are still to be decoded.
     """
 
-    def planned(stage: Stage, rows: pa.Table, name: str) -> Plan:
+    def planned(stage: Stage, rows: pa.Table, name: str, again: pa.Array = NOBODY) -> Plan:
         table = workspace.table(name)
-        return plan_stage(stage, rows, table, limit=limit, retry_failed=retry_failed)
+        return plan_stage(stage, rows, table, limit=limit, retry_failed=retry_failed, again=again)
 
     yield planned(IngestStage(recipe.ingest, recipe.limits), inputs.rows, "sources")
     sources = workspace.table("sources")
@@ -157,75 +184,14 @@ def plans(
         inputs_of_scores = scores_inputs(recipe, workspace, videos)
         yield planned(scores_stage(recipe, workspace), inputs_of_scores, "scores")
     scores = committed(workspace, "scores", SCORES)
-    for name, verdicts in select_all(recipe, workspace, clips, videos, scores).verdicts.items():
-        kept = shard_inputs(name, recipe.subsets[name].buckets, verdicts, clips, videos)
-        yield planned(shards_stage(recipe, name), kept, SHARDS + name)
-
-
-def clips_stage(recipe: Recipe) -> ClipsStage:
-    """The decode pass as the recipe wants it."""
-    return ClipsStage(recipe.clips, recipe.limits, cache_folder() / "models")
-
-
-def clip_inputs(videos: pa.Table) -> pa.Table:
-    """The rows of `videos` that the decode pass takes: all that are `ok`."""
-    return videos.filter(pc.equal(videos["status"], OK)).select(ClipsStage.reads)
-
-
-def check_detector(recipe: Recipe) -> None:
-    """Refuses a recipe whose shots need a network that is not here.
-
-    Raises:
-        ValueError: its weights or the package torch are missing.
-    """
-    if recipe.clips.shots.transnet is not None:
-        check_transnet(cache_folder() / "models")
-
-
-def check_models(recipe: Recipe) -> None:
-    """Refuses a recipe whose models this machine cannot run, before anything is decoded.
-
-    Raises:
-        ValueError: a file or a package is missing, or a model wants a GPU and its workers get none.
-    """
-    check_detector(recipe)
-    for model in models(recipe.scores, cache_folder() / "models"):
-        model.check()
-    is_ray = recipe.engine.runner == "ray"
-    if recipe.scores.is_on_gpu and is_ray and not recipe.engine.stages.scores.num_gpus:
-        raise ValueError(
-            "a model of `scores` has `device: cuda`, and its workers get no GPU: set "
-            "engine.stages.scores.num_gpus, such as 0.5 for two workers on each GPU"
-        )
-
-
-def scores_stage(recipe: Recipe, workspace: Workspace) -> ScoresStage:
-    """The scores stage as the recipe wants it."""
-    upstream = fingerprint(ClipsStage.version, recipe.clips)
-    chosen = models(recipe.scores, cache_folder() / "models")
-    return ScoresStage(chosen, workspace.table("clips").uri, upstream)
-
-
-def scores_inputs(recipe: Recipe, workspace: Workspace, videos: Rows) -> pa.Table:
-    """The rows that the scores stage takes, as far as clips are known."""
-    table = workspace.table("clips")
-    if not table.exists():
-        return SCORE_INPUTS.empty_table()
-    found = candidates(recipe.subsets, recipe.selection, table.dataset(), videos)
-    return score_inputs(found, committed_rows(table, clips_stage(recipe)))
-
-
-def committed(workspace: Workspace, name: str, schema: pa.Schema) -> Rows:
-    """The rows of a table, none where it does not exist yet."""
-    table = workspace.table(name)
-    return table.dataset() if table.exists() else schema.empty_table()
-
-
-def shards_stage(recipe: Recipe, subset: str) -> ShardsStage:
-    """The shards stage of one subset; the stored pictures of clips do not matter to it."""
-    clips = recipe.clips
-    upstream = fingerprint(ClipsStage.version, clips.shots, clips.windows, clips.measures)
-    return ShardsStage(recipe.shards, recipe.subsets[subset].buckets, recipe.limits, upstream)
+    selected = select_all(recipe, workspace, clips, videos, scores).verdicts
+    wanted = captions_inputs(recipe, workspace, pa.concat_tables(selected.values()), clips, videos)
+    for name, captioner in captioners(recipe.captioning, cache_folder() / "models").items():
+        stage = captions_stage(recipe, workspace, name, captioner)
+        yield planned(stage, wanted[name], CAPTIONS + name)
+    for name, verdicts in selected.items():
+        work = shards_work(recipe, workspace, name, verdicts, clips, videos)
+        yield planned(shards_stage(recipe, name), work.inputs, SHARDS + name, work.again)
 
 
 def passed_over(inputs: Inputs) -> str:

@@ -9,7 +9,7 @@ import click
 import pyarrow as pa
 
 from curation.settings import Settings
-from curation.tables import FAILURES, FINGERPRINT, MOTION_MEASURES, TABLES
+from curation.tables import CAPTION_FLAGS, FAILURES, FINGERPRINT, MOTION_MEASURES, TABLES
 from pipelines.asset_lock import AssetLock, read_lock
 from pipelines.cli import app
 from pipelines.recipe import Recipe
@@ -57,6 +57,9 @@ subsets:
 ```
 """
 
+
+PARTED = {"captions": "captions/&lt;captioner&gt;", "shards": "shards/&lt;subset&gt;"}
+"""Titles of the tables that there are several of."""
 
 TOP = "Every key below belongs to one of these, as in `clips.windows.max_s`."
 
@@ -172,7 +175,7 @@ def _command_sections(group: click.Group) -> Iterator[str]:
 
 def _table_sections() -> Iterator[str]:
     for name, schema in TABLES.items():
-        yield f"\n## {'shards/&lt;subset&gt;' if name == 'shards' else name}\n\n"
+        yield f"\n## {PARTED.get(name, name)}\n\n"
         is_whole = FINGERPRINT.name in schema.names or "status" not in schema.names
         fields = [*schema] if is_whole else [*schema, FINGERPRINT]
         yield _markdown(
@@ -180,6 +183,9 @@ def _table_sections() -> Iterator[str]:
         )
     yield "\n## Reasons of failed rows\n\n"
     yield _markdown(("reason", "meaning"), [(f"`{name}`", doc) for name, doc in FAILURES.items()])
+    yield "\n## Flags of captions\n\n"
+    flags = [(f"`{name}`", doc) for name, doc in CAPTION_FLAGS.items()]
+    yield _markdown(("flag", "what is wrong"), flags)
     names = ", ".join(f"`{name}`" for name in sorted(MOTION_MEASURES))
     yield f"\n## Measures of motion\n\nRules on these do not apply to single pictures: {names}.\n"
 

@@ -53,6 +53,8 @@ class ClipExplanation:
     scores: dict[str, Any]
     """What models made of it: their names, and all they said that is no embedding. Empty where no
     model looked at it."""
+    captions: list[dict[str, Any]]
+    """What each captioner wrote of it, or why it did not."""
     subsets: list[SubsetVerdict]
 
 
@@ -78,6 +80,9 @@ _SCORES = [
     for field in tables.SCORES
     if field.name not in ("clip_id", "video_id", "cpu_s") and "embedding" not in field.name
 ]
+
+
+_CAPTION = [field.name for field in tables.CAPTIONS if field.name not in ("clip_id", "video_id")]
 
 
 _SAME_CONTENT = """FROM sources WHERE $name IN (uri, video_id) OR video_id IN (
@@ -126,6 +131,11 @@ def _clip(
         {key: clip[key] for key in _PLACE},
         {key: clip[key] for key in MEASURES if key not in (*_PLACE, *SCORE_MEASURES)},
         _row(connection, f"SELECT {', '.join(_SCORES)} FROM scores WHERE clip_id = $name", name),  # noqa: S608
+        _rows(
+            connection,
+            f"SELECT {', '.join(_CAPTION)} FROM captions WHERE clip_id = $name ORDER BY captioner",  # noqa: S608
+            name,
+        ),
         verdicts,
     )
 
@@ -156,7 +166,7 @@ def _sample(workspace: Workspace, subset: str, clip_id: str) -> dict[str, Any]:
     table = workspace.table(SHARDS + subset)
     if not table.exists():
         return {"status": "waiting"}
-    columns = ["status", "reason", "error", "bucket", "fps_token", "start_s", "end_s"]
+    columns = ["status", "reason", "error", "bucket", "fps_token", "start_s", "end_s", "prompt"]
     scanner = table.dataset().scanner(
         columns=[*columns, "__filename"], filter=pc.field("clip_id") == clip_id
     )

@@ -30,6 +30,8 @@ def _clip_lines(clip: ClipExplanation) -> list[str]:
         "",
         *_score_lines(clip.scores),
     ]
+    for caption in clip.captions:
+        lines += ["", *_caption_lines(caption)]
     for subset in clip.subsets:
         lines += ["", *_subset_lines(subset)]
     if not clip.subsets:
@@ -45,6 +47,20 @@ def _score_lines(scores: Mapping[str, Any]) -> list[str]:
     values = {name: scores[name] for name in scores if name not in ("models", "status")}
     said = [f"  {name:<22} {_value(value)}" for name, value in values.items() if value is not None]
     return [f"scores by {', '.join(scores['models'])}", *said]
+
+
+def _caption_lines(caption: Mapping[str, Any]) -> list[str]:
+    if caption["status"] != tables.OK:
+        return [f"caption by {caption['captioner']}: {_state(caption)}"]
+    camera = caption["camera"] or "not told"
+    lines = [
+        f"caption by {caption['captioner']} ({caption['model']}, {caption['prompt_version']})",
+        f"  {caption['caption']}",
+        f"  camera     {camera}, {_value(caption['camera_confidence'])}",
+        f"  {caption['origin']}, {caption['attempts']} made, {caption['num_tokens']} tokens",
+    ]
+    lines += [f"  flagged    {', '.join(caption['flags'])}"] if caption["flags"] else []
+    return lines + [f"  fact       {fact}" for fact in caption["facts"] or []]
 
 
 def _subset_lines(subset: SubsetVerdict) -> list[str]:
@@ -63,6 +79,9 @@ def _subset_lines(subset: SubsetVerdict) -> list[str]:
             f"  sample     {sample['file']}, row {sample['row']}: bucket {sample['bucket']}, "
             f"{sample['fps_token'] or 'image'}, {sample['start_s']:.3f} to {sample['end_s']:.3f} s"
         )
+        lines.append(f"  prompt     {sample['prompt'] or '-'}")
+    elif sample.get("status") == tables.REJECTED:
+        lines.append("  no sample: the subset takes none of its captions (`refused_flags`)")
     elif sample.get("status") == tables.FAILED:
         lines.append(f"  no sample: {sample['reason']}: {sample['error']}")
     elif sample:

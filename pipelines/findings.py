@@ -17,7 +17,22 @@ def findings(workspace: Workspace) -> list[str]:
     with open_views(workspace) as connection:
         lines = _scores(connection) if "scores" in names else []
         lines += _duplicates(connection) if "selection" in names else []
-        return lines + (_concepts(connection) if "concepts" in names else [])
+        lines += _concepts(connection) if "concepts" in names else []
+        return lines + _captions(connection)
+
+
+def _captions(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = connection.sql(
+        """SELECT captioner, count(*), count(*) FILTER (len(flags) > 0),
+            median(len(string_split(caption, ' ')))
+        FROM captions WHERE status = 'ok' GROUP BY ALL ORDER BY ALL"""
+    ).fetchall()
+    lines = [
+        f"{who:<18} {count:>9,} {flagged:>8,} {words:>8.0f}" for who, count, flagged, words in rows
+    ]
+    return (
+        ["", f"{'captions':<18} {'clips':>9} {'flagged':>8} {'words':>8}", *lines] if rows else []
+    )
 
 
 def _scores(connection: duckdb.DuckDBPyConnection) -> list[str]:

@@ -11,6 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from captioning.captioners import captioners
 from curation.models.devices import required
 from curation.models.hub import ModelFiles
 from curation.scores import models
@@ -64,8 +65,10 @@ def hub_models(recipe: Recipe) -> list[ModelFiles]:
     Raises:
         ValueError: a model of the recipe cannot be constructed, or names no repository.
     """
-    chosen = models(recipe.scores, cache_folder() / "models")
-    found = dict.fromkeys(source for model in chosen for source in model.sources())
+    weights = cache_folder() / "models"
+    needed = [model.sources() for model in models(recipe.scores, weights)]
+    needed += [one.sources() for one in captioners(recipe.captioning, weights).values()]
+    found = dict.fromkeys(source for sources in needed for source in sources)
     return [source for source in found if source.revision is not None]
 
 
@@ -78,13 +81,14 @@ def listing(source: ModelFiles) -> Listing:
     hub = required("huggingface_hub")
     with _hub_errors(source):
         info = hub.HfApi().model_info(source.place, revision=source.revision, files_metadata=True)
-    patterns = (*source.names, *source.extras)
+    weights = _weights(source, {file.rfilename for file in info.siblings})
+    patterns = (*source.names, *source.extras, *source.optional, *weights)
     files = tuple(
         HubFile(file.rfilename, file.size, file.lfs.sha256 if file.lfs else None, file.blob_id)
         for file in info.siblings
         if any(fnmatch(file.rfilename, pattern) for pattern in patterns)
     )
-    lacking = sorted(set(source.names) - {file.name for file in files})
+    lacking = sorted({*source.names, *weights[:1]} - {file.name for file in files})
     if lacking:
         raise ValueError(f"{source.place} at {info.sha} has no {', '.join(lacking)}")
     card: dict[str, Any] = info.card_data.to_dict() if info.card_data else {}
@@ -137,6 +141,17 @@ def report(recipe: Recipe, name: str, *, fetching: bool) -> Iterator[str]:
             yield f"{found.source.place}: fetched into {fetch(found)}"
     if missing and not fetching:
         raise ValueError(f"{len(missing)} of {len(sources)} models are missing: add --fetch")
+
+
+def _weights(source: ModelFiles, offered: set[str]) -> tuple[str, ...]:
+    """What to fetch of weights that may be in shards, as patterns; the first must be there."""
+    if source.weights is None:
+        return ()
+    index = f"{source.weights}.index.json"
+    if source.weights in offered or index not in offered:
+        return (source.weights,)
+    stem, _, suffix = source.weights.rpartition(".")
+    return (index, f"{stem}*-of-*.{suffix}")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from curation.selection import SubsetSettings
 from curation.tables import TABLES
-from curation.views import SHARDS, connect
+from curation.views import CAPTIONS, SHARDS, connect
 from pipelines.recipe_history import FOLDER
 from pipelines.workspace import Workspace, storage_errors
 
@@ -27,14 +27,23 @@ def table_names(workspace: Workspace) -> list[str]:
         ValueError: there are none, so this is no workspace.
         StorageError: the storage cannot be read.
     """
-    names = [name for name in TABLES if name != "shards" and workspace.table(name).exists()]
+    several = {CAPTIONS.rstrip("/"), SHARDS.rstrip("/")}
+    names = [name for name in TABLES if name not in several and workspace.table(name).exists()]
     if not names:
         raise ValueError(f"{workspace.uri} is no workspace: it holds none of {', '.join(TABLES)}")
+    return [*names, *parts_of(workspace, CAPTIONS), *parts_of(workspace, SHARDS)]
+
+
+def parts_of(workspace: Workspace, prefix: str) -> list[str]:
+    """The tables whose names begin with this prefix, `captions/` or `shards/`, sorted.
+
+    Raises:
+        StorageError: the storage cannot be read.
+    """
     with storage_errors(workspace.uri):
-        listed = obstore.list_with_delimiter(workspace.store(), prefix=SHARDS.rstrip("/"))
+        listed = obstore.list_with_delimiter(workspace.store(), prefix=prefix.rstrip("/"))
     folders = sorted(path.rstrip("/").rpartition("/")[2] for path in listed["common_prefixes"])
-    samples = [SHARDS + folder for folder in folders]
-    return names + [name for name in samples if workspace.table(name).exists()]
+    return [prefix + name for name in folders if workspace.table(prefix + name).exists()]
 
 
 def open_views(workspace: Workspace) -> duckdb.DuckDBPyConnection:
@@ -46,7 +55,7 @@ def open_views(workspace: Workspace) -> duckdb.DuckDBPyConnection:
     """
     rows = {name: workspace.table(name).dataset() for name in table_names(workspace)}
     for name, dataset in rows.items():
-        known = TABLES["shards" if name.startswith(SHARDS) else name]
+        known = TABLES[name.partition("/")[0]]
         if missing := [column for column in known.names if column not in dataset.schema.names]:
             raise ValueError(
                 f"{workspace.uri}: table {name} has no column {', '.join(missing)}: an earlier "

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
+from captioning.captioners import CaptioningSettings
 from curation.clips import ClipsSettings
 from curation.ingest import IngestSettings
 from curation.media.sandbox import Limits
@@ -22,6 +23,7 @@ from curation.selection import SelectionSettings, SubsetSettings
 from curation.settings import Settings
 from curation.shards import ShardsSettings
 from curation.videos import VideoRules
+from curation.views import view_of
 from pipelines.recipe_entry import Entry, Origin, RecipeError, merged
 from pipelines.recipe_file import read_file, read_setting
 from pipelines.recipe_values import checked, listing
@@ -55,6 +57,9 @@ class Recipe(Settings):
     subsets: dict[SubsetName, SubsetSettings] = Field(min_length=1)
     """The subsets to select and to write as `shards/<name>`."""
 
+    captioning: CaptioningSettings = CaptioningSettings()
+    """Who describes the kept clips in words."""
+
     shards: ShardsSettings = ShardsSettings()
     """How the kept clips are cut, encoded and packed."""
 
@@ -68,11 +73,21 @@ class Recipe(Settings):
     """How the stages are spread over processes and machines."""
 
     @model_validator(mode="after")
-    def _is_scored(self) -> "Recipe":
+    def _fits_together(self) -> "Recipe":
         if self.selection.duplicates is not None and self.scores.copy_detection is None:
             raise ValueError("selection.duplicates needs a model in scores.copy_detection")
         if self.selection.concepts is not None and self.scores.concept is None:
             raise ValueError("selection.concepts needs a model in scores.concept")
+        for name in self.engine.stages.captioners:
+            if name not in self.captioning.inherited:
+                known = ", ".join(self.captioning.names) or "none"
+                raise ValueError(
+                    f"engine.stages.captioners names {name!r}, and the captioners are {known}"
+                )
+        views = [view_of(name) for name in self.subsets]
+        for name, view in zip(self.subsets, views, strict=True):
+            if views.count(view) > 1:
+                raise ValueError(f"subset {name!r} differs from another in - and _ alone")
         for name, subset in self.subsets.items():
             if subset.resampling is not None and self.selection.concepts is None:
                 raise ValueError(f"subsets.{name}.resampling needs selection.concepts")

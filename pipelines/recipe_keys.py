@@ -89,8 +89,8 @@ def _groups(
         (NAME, next(iter(field.get("patternProperties", {}).values()), None)),
         (ITEM, field.get("items")),
     ):
-        if isinstance(part, dict) and "properties" in _resolved(part, models):
-            yield _resolved(part, models), (*path, step)
+        if isinstance(part, dict):
+            yield from _groups(_resolved(part, models), models, (*path, step))
     for option in field.get("anyOf", ()):
         yield from _groups(_resolved(option, models), models, path)
 
@@ -115,7 +115,9 @@ def _type(field: dict[str, Any], models: dict[str, Any]) -> str:
             items = _type(field["items"], models)
             return f"list of ({items})" if " or " in items else f"list of {items}"
         case "object":
-            return "group" if "properties" in field else "names to values"
+            if "properties" in field:
+                return "group"
+            return "names to groups" if any(_groups(field, models, ())) else "names to values"
         case None:
             return "any"
     return f"{field['type']}{_bounds(field)}"

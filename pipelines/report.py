@@ -10,7 +10,8 @@ from curation import tables
 from curation.funnel import Step, funnel
 from curation.selection import SubsetSettings
 from curation.views import SHARDS
-from pipelines.escaping import markdown
+from pipelines.caption_report import captions_section
+from pipelines.escaping import markdown, markdown_table
 from pipelines.queries import open_views, subset_settings, table_names
 from pipelines.spreads import measure_spreads
 from pipelines.workspace import Workspace, storage_errors
@@ -60,11 +61,12 @@ def report(workspace: Workspace) -> str:
             _introduction(connection, subsets),
             _funnel_section(funnel(connection)),
             *(_subset_section(connection, subset, settings.get(subset)) for subset in subsets),
+            captions_section(connection),
             _provenance(connection),
             _versions(workspace, subsets) + _models(connection),
             _columns(),
         ]
-    return "\n".join(sections)
+    return "\n".join(filter(None, sections))
 
 
 def _header(connection: duckdb.DuckDBPyConnection) -> str:
@@ -108,7 +110,7 @@ def _introduction(connection: duckdb.DuckDBPyConnection, subsets: Sequence[str])
             sum(octet_length(video)) / 1e6
         FROM shards WHERE status = 'ok' GROUP BY subset ORDER BY subset"""
     ).fetchall()
-    table = _table(
+    table = markdown_table(
         ("subset", "samples", "videos", "h", "MB"),
         [(s, f"{n:,}", f"{v:,}", f"{h:.2f}", f"{mb:,.1f}") for s, n, v, h, mb in rows],
     )
@@ -152,8 +154,8 @@ def _funnel_section(steps: Sequence[Step]) -> str:
     ]
     return f"""## Funnel
 
-{_table(head, rows)}
-{_table(("step", "status", "reason", "number", "h"), reasons)}"""
+{markdown_table(head, rows)}
+{markdown_table(("step", "status", "reason", "number", "h"), reasons)}"""
 
 
 def _subset_section(
@@ -163,7 +165,7 @@ def _subset_section(
     if settings:
         rules = [(name, rule.measure or name, rule.text) for name, rule in settings.rules.items()]
         parts.append("Rules, in the order in which they are tried:\n")
-        parts.append(_table(("rule", "measure", "keeps"), rules))
+        parts.append(markdown_table(("rule", "measure", "keeps"), rules))
     buckets = connection.execute(
         """SELECT bucket, any_value(width) || 'x' || any_value(height), count(*),
             count(*) / sum(count(*)) OVER ()
@@ -171,9 +173,11 @@ def _subset_section(
         {"subset": subset},
     ).fetchall()
     rows = [(bucket, size, f"{num:,}", _bar(share)) for bucket, size, num, share in buckets]
-    parts.append(_table(("bucket", "size", "samples", "share"), rows))
+    parts.append(markdown_table(("bucket", "size", "samples", "share"), rows))
     spreads = measure_spreads(connection, subset)
-    parts.append(_table(("measure", "1 %", "25 %", "median", "75 %", "99 %", "spread"), spreads))
+    parts.append(
+        markdown_table(("measure", "1 %", "25 %", "median", "75 %", "99 %", "spread"), spreads)
+    )
     return "\n".join(parts)
 
 
@@ -183,7 +187,7 @@ def _provenance(connection: duckdb.DuckDBPyConnection) -> str:
             count(DISTINCT video_id), count(*), sum(end_s - start_s) / 3600
         FROM shards WHERE status = 'ok' GROUP BY ALL ORDER BY count(*) DESC, 1, 2"""
     ).fetchall()
-    table = _table(
+    table = markdown_table(
         ("source", "licence", "videos", "samples", "h"),
         [(s, licence, f"{v:,}", f"{n:,}", f"{h:.2f}") for s, licence, v, n, h in rows],
     )
@@ -206,7 +210,7 @@ def _versions(workspace: Workspace, subsets: Sequence[str]) -> str:
             )
         )
     head = ("table", "version", "last run", "recipe", "Moviola")
-    return f"## How it was made\n\n{_table(head, rows)}"
+    return f"## How it was made\n\n{markdown_table(head, rows)}"
 
 
 def _models(connection: duckdb.DuckDBPyConnection) -> str:
@@ -215,7 +219,7 @@ def _models(connection: duckdb.DuckDBPyConnection) -> str:
         GROUP BY ALL ORDER BY model"""
     ).fetchall()
     counted = [(model, f"{num:,}") for model, num in rows]
-    return f"\n{_table(('model of the scores', 'clips'), counted)}" if counted else ""
+    return f"\n{markdown_table(('model of the scores', 'clips'), counted)}" if counted else ""
 
 
 def _columns() -> str:
@@ -228,8 +232,3 @@ def _columns() -> str:
 
 def _bar(share: float) -> str:
     return f"{'█' * max(1, round(share * BAR_WIDTH))} {100 * share:.1f} %"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ("---",) * len(head), *([markdown(cell) for cell in row] for row in rows)]
-    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)

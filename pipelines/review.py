@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation import review, tables
-from pipelines.contact_sheet import Frame, sheet_name, sheet_page
+from pipelines.contact_sheet import sheet_name, sheet_page
 from pipelines.escaping import printable
 from pipelines.queries import open_views
 from pipelines.run import Run
+from pipelines.stored_frames import stored_frames
 from pipelines.workspace import Workspace, storage_errors
 
 FILE = "review.csv"
@@ -60,7 +61,7 @@ def export_review(
     num_pages = max(1, math.ceil(len(clips) / PAGE_CLIPS))
     for page in range(num_pages):
         shown = clips[page * PAGE_CLIPS : (page + 1) * PAGE_CLIPS]
-        text = sheet_page(subset, shown, _frames(workspace, shown), page, num_pages)
+        text = sheet_page(subset, shown, stored_frames(workspace, shown), page, num_pages)
         with storage_errors(str(folder), need_bytes=len(text)):
             (folder / sheet_name(page)).write_text(text, encoding="utf-8")
     # Last, so that a folder with a review file is whole.
@@ -147,28 +148,3 @@ def _cells(clip: dict[str, Any]) -> Iterator[str]:
         else:
             # A file name or note may be made to look like a formula.
             yield review.escaped(printable(value)) if isinstance(value, str) else str(value)
-
-
-def _frames(workspace: Workspace, clips: Sequence[dict[str, Any]]) -> dict[str, list[Frame]]:
-    """The stored frames of the clips by `clip_id`."""
-    wanted = {clip["clip_id"] for clip in clips}
-    videos = sorted({clip["video_id"] for clip in clips})
-    if not videos:
-        return {}
-    found: dict[str, list[Frame]] = {}
-    table = workspace.table("clips")
-    with storage_errors(table.uri):
-        scanner = table.dataset().scanner(
-            columns=["video_id", "clips", "frames"],
-            filter=pc.field("video_id").isin(videos),
-            # Rows hold megabytes of pictures.
-            batch_size=8,
-            batch_readahead=1,
-            fragment_readahead=1,
-        )
-        for batch in scanner.to_batches():
-            for row in batch.to_pylist():
-                for clip, frames in zip(row["clips"] or [], row["frames"] or [], strict=True):
-                    if clip["clip_id"] in wanted:
-                        found[clip["clip_id"]] = [Frame(f["time_s"], f["jpeg"]) for f in frames]
-    return found

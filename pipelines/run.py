@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 from typing import Any, Literal, Self
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from curation.settings import Settings
 from pipelines.cluster import Cluster
@@ -51,6 +51,12 @@ class StagesResources(Settings):
 
     scores: StageResources = StageResources()
     """The models over stored frames; on a GPU, set `num_gpus`."""
+
+    captions: StageResources = StageResources(batch_size=8)
+    """Captioning the kept clips; where the model is in the worker and on a GPU, set `num_gpus`."""
+
+    captioners: dict[str, StageResources] = Field(default_factory=dict)
+    """Resources of single captioners by name, in place of `captions`."""
 
     shards: StageResources = StageResources(batch_size=8)
     """Cutting and encoding the kept clips; the rows of a batch share a file of the shard."""

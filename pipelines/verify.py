@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 
 from curation import tables
 from curation.funnel import WAITING, Step, funnel
-from curation.views import SHARDS
+from curation.views import CAPTIONS, SHARDS, view_of
 from pipelines.lease import LEASE, Holder
 from pipelines.queries import open_views, table_names
 from pipelines.workspace import Table, Workspace, storage_errors
@@ -104,9 +104,9 @@ def _step_findings(step: Step) -> Iterator[Finding]:
 def _queries(names: list[str]) -> Iterator[tuple[str, str, str, str]]:
     """Check, subject, problem, and SQL that gives the ids it concerns."""
     keys = {"sources": "uri", "videos": "video_id", "clips": "video_id", "scores": "clip_id"}
-    keys |= {name: "clip_id" for name in names if name.startswith(SHARDS)}
+    keys |= {name: "clip_id" for name in names if name.startswith((CAPTIONS, SHARDS))}
     for name, key in keys.items():
-        view = "passes" if name == "clips" else name.replace("/", "_").replace("-", "_")
+        view = "passes" if name == "clips" else view_of(name)
         yield "unique", name, "in several rows", _twice(key, f'"{view}"')
         yield "state", name, "status, reason and error do not fit", _states(key, f'"{view}"')
         if name in names and name != "videos":
@@ -164,6 +164,13 @@ _JOINS = [
         "no clip of an accepted video",
         """SELECT clip_id FROM selection ANTI JOIN
         (FROM clips WHERE video_status = 'ok') AS c ON c.clip_id = selection.clip_id""",
+    ),
+    (
+        "joined",
+        "shards",
+        "with another prompt than its parts make",
+        """SELECT clip_id FROM shards WHERE status = 'ok' AND prompt IS DISTINCT FROM
+            if(caption IS NULL, NULL, concat_ws(' ', fps_token, camera_prefix, caption))""",
     ),
     (
         "unfinished",

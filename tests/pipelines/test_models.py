@@ -3,6 +3,7 @@
 The hub is a real server of this test's own, and `moviola` a process of its own, as for a user.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -52,8 +53,12 @@ def recipe(served: Hub, tmp_path: Path) -> Path:
 
 
 def moviola(place: Path, url: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return python(place, url, "-m", "pipelines.cli", *arguments)
+
+
+def python(place: Path, url: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"HF_ENDPOINT": url, "HF_HOME": str(place / "cache")}
-    command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
+    command = [sys.executable, *map(str, arguments)]
     return subprocess.run(
         command, capture_output=True, text=True, timeout=300, env=environment, check=False
     )
@@ -175,6 +180,44 @@ def test_weights_that_are_no_safetensors_are_refused(
     assert "has no open_clip_model.safetensors" in done.stderr
 
 
+SHARDED = """
+from curation.models.hub import ModelFiles
+from pipelines.models import fetch, listing
+
+files = ModelFiles(
+    "tests/sharded", "{commit}", ("config.json",),
+    optional=("tokenizer.json", "chat_template.json"), weights="model.safetensors",
+)
+print(listing(files))
+print(*sorted(path.name for path in fetch(listing(files)).iterdir()))
+"""
+
+
+def test_weights_in_shards_are_fetched_with_their_index(tmp_path: Path) -> None:
+    folder = tmp_path / "sharded"
+    folder.mkdir()
+    shards = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
+    for name in ("config.json", "tokenizer.json", "README.md", "pytorch_model.bin", *shards):
+        (folder / name).write_text(name)
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": shards[0], "b": shards[1]}}))
+
+    def run(offered: Hub) -> subprocess.CompletedProcess[str]:
+        code = SHARDED.format(commit=offered.commit("tests/sharded"))
+        return python(tmp_path, offered.url, "-c", code)
+
+    with hub() as offered:
+        offered.add("tests/sharded", folder)
+        done = run(offered)
+        assert done.returncode == 0, done.stderr
+        said, names = done.stdout.splitlines()
+        assert "in 5 files" in said
+        assert names.split() == sorted(["config.json", "tokenizer.json", index.name, *shards])
+        index.unlink()
+        assert "tests/sharded at " in run(offered).stderr
+        assert "has no model.safetensors" in run(offered).stderr
+
+
 def test_the_models_of_movie_gen_full_are_pinned() -> None:
     sources = hub_models(load_recipe("movie-gen-full").recipe)
     assert [source.place for source in sources] == [
@@ -182,6 +225,7 @@ def test_the_models_of_movie_gen_full_are_pinned() -> None:
         "ttj/sac-logos-ava1-l14-linearMSE",
         "timm/vit_large_patch14_clip_224.openai",
         "Falconsai/nsfw_image_detection",
+        "meta-llama/Llama-3.2-11B-Vision-Instruct",
     ]
     assert all(COMMIT.fullmatch(source.revision or "") for source in sources)
 
