@@ -123,14 +123,17 @@ def captioners(settings: CaptioningSettings, weights: Path) -> dict[str, Caption
     Raises:
         ValueError: a prompt cannot be read, or a setting makes no sense.
     """
+    groups = (settings.grounded, settings.llama, settings.vllm)
     made: dict[str, Captioner] = {}
-    for name, grounded in settings.grounded.items():
-        if grounded is not None:
-            made[name] = GroundedCaptioner(grounded, weights)
-    for name, llama in settings.llama.items():
-        if llama is not None:
-            made[name] = LlamaCaptioner(llama)
-    for name, server in settings.vllm.items():
-        if server is not None:
-            made[name] = ServerCaptioner(server)
+    for name, chosen in (pair for group in groups for pair in group.items()):
+        try:
+            match chosen:
+                case GroundedSettings():
+                    made[name] = GroundedCaptioner(chosen, weights)
+                case LlamaSettings():
+                    made[name] = LlamaCaptioner(chosen)
+                case ServerSettings():
+                    made[name] = ServerCaptioner(chosen)
+        except ValueError as error:
+            raise ValueError(f"captioner {name}: {error}") from error
     return made

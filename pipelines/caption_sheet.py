@@ -6,6 +6,8 @@ its policy lets none run.
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
@@ -65,13 +67,13 @@ def write_caption_sheet(
         StorageError: the workspace cannot be read, or the folder not be written.
     """
     captions = _captions(workspace, count, captioner, flagged)
-    clips = {row["clip_id"]: row for row in captions}
-    frames = stored_frames(workspace, list(clips.values()))
+    # Those of one clip stand together.
+    clips = {clip: list(rows) for clip, rows in groupby(captions, key=itemgetter("clip_id"))}
+    frames = stored_frames(workspace, captions)
     shown = []
     with storage_errors(str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
-        for clip_id in clips:
-            own = [row for row in captions if row["clip_id"] == clip_id]
+        for clip_id, own in clips.items():
             path = _thumbnail(folder / f"{clip_id}.jpg", frames.get(clip_id, ()))
             shown.append(Shown(clip_id, path, own))
         title = f"Captions of {len(shown):,} clips of {printable(workspace.uri)}"
@@ -89,9 +91,9 @@ def _captions(
         names = connection.sql("SELECT DISTINCT captioner FROM captions ORDER BY 1").fetchall()
         known = [name for (name,) in names]
         if not known:
-            raise ValueError(f"{workspace.uri} has no captions: its recipe names no captioner")
+            raise ValueError(f"{workspace.uri} has no captions: no captioner was at work there")
         if captioner is not None and captioner not in known:
-            raise ValueError(f"no captioner is called {captioner!r}: {', '.join(known)}")
+            raise ValueError(f"no captioner is called {captioner!r}; there are {', '.join(known)}")
         rows: list[dict[str, Any]] = (
             connection.sql(
                 f"""SELECT t.*, c.start_s, v.uris[1] AS uri

@@ -138,6 +138,8 @@ def stage(
     loaded = load_recipe(recipe, sets)
     if (name == "sources") != bool(inputs):
         raise click.UsageError("--input belongs to stage sources, and only there")
+    if name == "captions" and not loaded.recipe.captioning.is_on:
+        raise click.UsageError(f"recipe {loaded.name} names no captioner")
     with _at_work(loaded, Workspace(workspace), progress, limit, retry_failed) as work:
         if name == "sources":
             work.sources(read_inputs(list(inputs), loaded.recipe.ingest.follow_links))

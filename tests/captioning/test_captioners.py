@@ -50,6 +50,8 @@ def test_a_captioner_on_a_gpu_is_known_before_it_is_loaded() -> None:
         ({"grounded": {"a": {}}, "training": {"b": 1}}, "training names 'b'"),
         ({"grounded": {"a": None}, "shares": {"a": 1}}, "the captioners are none"),
         ({"grounded": {"a": {}}, "shares": {"a": 0}}, "shares gives no captioner anything"),
+        ({"grounded": {"a": {}, "b": {}}, "shares": {"a": 1}}, "shares does not name 'b'"),
+        ({"grounded": {"a-b": {}, "a_b": {}}}, "differ in - and _ alone"),
         ({"grounded": {"A b": {}}}, "should match pattern"),
         ({"grounded": {"a": {}}, "shares": {"a": -1}}, "greater than or equal to 0"),
         ({"grounded": {"../a": {}}}, "should match pattern"),
@@ -58,3 +60,8 @@ def test_a_captioner_on_a_gpu_is_known_before_it_is_loaded() -> None:
 def test_what_makes_no_sense_is_refused(keys: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         settings(**keys)
+
+
+def test_what_is_wrong_with_a_prompt_is_said_of_its_captioner(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"captioner facts: prompt 'mine\.txt' cannot be read"):
+        captioners(settings(grounded={"facts": {"prompt": "mine.txt"}}), tmp_path)

@@ -92,10 +92,10 @@ def test_hostile_captions_stay_text(workspace: Workspace, tmp_path: Path, hostil
 def test_without_captions_and_for_unknown_captioners_there_is_one_clear_error(
     workspace: Workspace, tmp_path: Path
 ) -> None:
-    with pytest.raises(ValueError, match="has no captions: its recipe names no captioner"):
+    with pytest.raises(ValueError, match="has no captions: no captioner was at work there"):
         write_caption_sheet(workspace, tmp_path / "sheet", 5)
     add_captions(workspace, "small", {"caption": "One."})
-    with pytest.raises(ValueError, match="no captioner is called 'large': small"):
+    with pytest.raises(ValueError, match="no captioner is called 'large'; there are small"):
         write_caption_sheet(workspace, tmp_path / "sheet", 5, captioner="large")
     with pytest.raises(ValueError, match="is no workspace"):
         write_caption_sheet(Workspace(tmp_path / "nothing"), tmp_path / "sheet", 5)

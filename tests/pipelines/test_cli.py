@@ -259,3 +259,31 @@ def test_the_package_is_this_one():
     import curation
 
     assert Path(curation.__file__).parent.parent == Path(__file__).parent.parent.parent
+
+
+def test_captions_of_a_recipe_without_captioners_are_one_clear_error(recipe, workspace, tmp_path):
+    done = moviola("stage", "captions", recipe, "--workspace", workspace, *INLINE)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "recipe loose names no captioner" in done.stderr
+    done = moviola("captions", workspace, "--into", tmp_path)
+    assert done.returncode == 2
+    assert "has no captions: no captioner was at work there" in done.stderr
+
+
+def test_captions_are_shown_beside_their_frames(footage, tmp_path):
+    recipe, place = tmp_path / "mine.yaml", tmp_path / "w"
+    recipe.write_text(LOOSE + "captioning: {grounded: {facts: {rewriter: null}}}\n")
+    allowed = ["--set", "max_failed_share=0.5"]
+    done = moviola("curate", recipe, "--input", footage, "--workspace", place, *INLINE, *allowed)
+    assert done.returncode == 0, done.stderr
+    assert "captions/facts" in done.stdout
+    done = moviola("captions", place, "--into", tmp_path / "sheet", "--count", 1)
+    assert done.returncode == 0, done.stderr
+    first, said, last = done.stdout.splitlines()
+    assert Path(first).is_file()
+    assert said.startswith("  facts: ")
+    assert last == f"1 clips: open {tmp_path / 'sheet' / 'index.html'}"
+    again = ["stage", "captions", recipe, "--workspace", place, *INLINE, *allowed, "--json"]
+    done = moviola(*again)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["stages"][0]["todo"] == 0
