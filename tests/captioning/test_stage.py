@@ -1,7 +1,9 @@
 """The captions stage on a real table of clips, with captioners whose answers are known."""
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -44,8 +46,9 @@ class Scripted(Captioner):
 
 
 @pytest.fixture
-def workspace() -> Workspace:
-    return small_workspace()
+def workspace(tmp_path: Path) -> Workspace:
+    shutil.copytree(small_workspace().uri, tmp_path / "work")
+    return Workspace(tmp_path / "work")
 
 
 @pytest.fixture
