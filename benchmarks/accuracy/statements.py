@@ -298,9 +298,11 @@ def _is_read(match: re.Match[str], shown: Shown, told: Sequence[Frame]) -> bool:
 
 
 def _nothing(match: re.Match[str], shown: Shown, told: Sequence[Frame]) -> bool:
-    return shown.motion < 0.1 or float(np.abs(np.diff(_lumas(shown.frames), axis=0)).max()) < 0.1
+    """Whether the frames are alike, whatever the measure of motion says."""
+    return float((np.abs(np.diff(_lumas(shown.frames), axis=0)) > 0.1).mean()) < 0.01
 
 
+MOSTLY = "most of the view is|what can be seen is mostly"
 ADVERB = r"(?:slowly |quickly )?"
 PATTERNS: list[tuple[str, Check]] = [
     (r"(?:the words|written in view is|lettering reads) \"+(?: can be read)?", _is_read),
@@ -310,7 +312,7 @@ PATTERNS: list[tuple[str, Check]] = [
     (rf"almost everything is (?P<colours>{COLOUR})|(?P<colours2>{COLOUR}) covers nearly the whole",
      lambda match, shown, told: _is_there(match["colours"] or match["colours2"], told, 0.6)),
     (rf"(?:a touch of|small touches of) (?P<colours>{LIST})(?: stand out)?", _colours(0.005)),
-    (rf"(?:most of the view is|seen is mostly|begins? with|ends? with) (?P<colours>{LIST})",
+    (rf"(?:{MOSTLY}|begins? with|ends? with) (?P<colours>{LIST})",
      _colours(0.06)),
     (r"the (?P<one>upper|lower|left|right) part is brighter than the (?P<other>\w+)",
      _brighter_part),

@@ -1,6 +1,7 @@
 """Facts on motion: what the camera does in what order, and what moves before it."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -98,7 +99,10 @@ def movement_facts(clip: CaptionClip, looks: Sequence[Look]) -> Iterator[Fact]:
         return
     shown = f"motion_vmaf {amount:.2f}, frozen_share {frozen:.2f}"
     if frozen > 0.9 or amount < 0.05:
-        yield Fact("nothing_moves", (), shown)
+        # A slide on which lines appear has hardly any motion, and does not stay as it is.
+        changed = _changed_share(looks)
+        kind, values = ("nothing_moves", ()) if changed < 0.02 else ("movement", (LEAST_AMOUNT,))
+        yield Fact(kind, values, f"{shown}, changed {changed:.2f}")
         return
     word = next(word for most, word in AMOUNTS.items() if amount < most)
     moved = list(mover_facts(clip.path))
@@ -113,6 +117,15 @@ def movement_facts(clip: CaptionClip, looks: Sequence[Look]) -> Iterator[Fact]:
     yield from (fact for fact in moved if fact.kind != "mover_size" or word != LEAST_AMOUNT)
     if not any(fact.kind in ("begins", "comes_to_rest") for fact in moved):
         yield from _liveliest([step.residual for step in clip.path])
+
+
+def _changed_share(looks: Sequence[Look]) -> float:
+    """The largest share of the view that has another colour, or lightness, in the next frame."""
+    shares = [
+        np.mean((one.names != other.names) | (np.abs(one.lightness - other.lightness) > 8))
+        for one, other in pairwise(looks)
+    ]
+    return float(max(shares, default=0.0))
 
 
 def _liveliest(activity: Sequence[float]) -> Iterator[Fact]:

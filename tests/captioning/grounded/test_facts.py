@@ -140,6 +140,10 @@ def test_movement_is_told_before_a_camera_that_stays() -> None:
     assert of_motion(1.0)["movement"] == ("gentle",)
     assert of_motion(9.0)["movement"] == ("quick",)
     assert not [kind for kind in of_motion(3.0, camera_pan=0.1) if "mov" in kind]
+    slide, next_slide = plain(GREY, 90, 60), plain(GREY, 90, 60)
+    next_slide[:20, :30] = GREEN
+    built_up = said(of(slide, next_slide, measures=STILL | {"motion_vmaf": 0.01}))
+    assert built_up["movement"] == ("hardly any",)
 
 
 def test_what_moves_is_told_by_its_way_place_and_size() -> None:
