@@ -53,7 +53,10 @@ class CaptionClip:
     """How the camera moved, and what moved otherwise, over time."""
 
     labels: tuple[tuple[str, float], ...]
-    """What the concept model sees, with probabilities, best first."""
+    """Things that the concept model sees, with probabilities, best first."""
+
+    attributes: tuple[tuple[str, str, float], ...]
+    """How and where it was taken: kind, value and probability, as in column `attributes`."""
 
     text: str | None
     """What is written on screen, a line each, '' if nothing is; None if no model has looked.

@@ -21,7 +21,7 @@ NUMBERS = tuple(
 FROM_SCORES = ("people",)
 """Scores that captioners see beside the measures."""
 
-SEEN = ("concept_labels", "text", "text_lines", *FROM_SCORES)
+SEEN = ("models", "concept_labels", "attributes", "text", "text_lines", *FROM_SCORES)
 """The columns of `scores` that are read."""
 
 CLIP_FIELDS = ("clip_id", "start_s", "duration_s", *NUMBERS, "camera_path")
@@ -56,9 +56,7 @@ def caption_inputs(
         connection.register("wanted", pa.table({"clip_id": clip_ids.cast(pa.string())}))
         connection.register("parts", parts.select(["video_id", "path"]))
         own = {"part": "p.path", "is_image": "c.is_image", "aspect": "c.aspect"}
-        own |= {
-            name: f"s.{name}" for name in ("concept_labels", "text", "text_lines", *FROM_SCORES)
-        }
+        own |= {name: f"s.{name}" for name in SEEN}
         columns = ", ".join(f"{own.get(name, 'c.' + name)} AS {name}" for name in INPUTS.names)
         found = connection.sql(
             f"""SELECT {columns} FROM wanted JOIN clips AS c ON c.clip_id = wanted.clip_id
@@ -90,6 +88,9 @@ def caption_clip(row: dict[str, Any], stored: StoredClip | None) -> CaptionClip 
     path = [CameraStep(**step) for step in signals["camera_path"] or []]
     aspect, shake = row["aspect"], signals["camera_shake"] or 0.0
     is_image = bool(row["is_image"])
+    # Only ConSE's labels name things; those of a CLIP are phrases of any form.
+    names_things = any(model.startswith("conse:") for model in row["models"] or [])
+    labels = (row["concept_labels"] or []) if names_things else []
     return CaptionClip(
         clip_id=row["clip_id"],
         is_image=is_image,
@@ -99,7 +100,10 @@ def caption_clip(row: dict[str, Any], stored: StoredClip | None) -> CaptionClip 
         camera_segments=() if is_image else tuple(camera.camera_segments(path, aspect)),
         measures={name: signals[name] for name in NUMBERS} | {one: row[one] for one in FROM_SCORES},
         path=tuple(path),
-        labels=tuple((one["label"], one["score"]) for one in row["concept_labels"] or []),
+        labels=tuple((one["label"], one["score"]) for one in labels),
+        attributes=tuple(
+            (one["kind"], one["value"], one["score"]) for one in row["attributes"] or []
+        ),
         text=row["text"],
         text_lines=tuple((one["text"], one["score"]) for one in row["text_lines"] or []),
     )

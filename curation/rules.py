@@ -12,7 +12,7 @@ _NO_MEASURES = {
     *("video_id", "sha256", "uris", "clip_id", "clips", "frames", "cuts", "camera_path", "carried"),
     *("stream_index", "peak_memory_bytes"),
     *("models", "copy_embedding", "concept_embedding", "concept_labels", "text"),
-    "text_lines",
+    *("text_lines", "attributes"),
     *(field.name for field in tables.STATE),
 }
 

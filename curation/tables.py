@@ -331,6 +331,17 @@ SCORES = pa.schema(
             ),
             "what is seen, in the words of the concept model: at most 5, best first",
         ),
+        _field(
+            "attributes",
+            pa.list_(
+                pa.struct([
+                    _field("kind", pa.string(), "`shot size`, `place` or `time of day`"),
+                    _field("value", pa.string(), "the likeliest of its kind, such as `close-up`"),
+                    _field("score", pa.float32(), "its probability among those of its kind, 0 to 1"),
+                ])
+            ),
+            "how and where the clip was taken, by open_clip",
+        ),
         _field("people", pa.float32(), "probability that people are seen, by open_clip, highest of the frames, 0 to 1"),
         _field("aesthetic", pa.float32(), "LAION's aesthetic predictor on the middle frame, about 1 to 10"),
         _field("nsfw", pa.float32(), "probability that a frame is unsafe (Open-NSFW: nudity), highest of the frames, 0 to 1"),

@@ -9,7 +9,7 @@ from captioning.captioner import CaptionClip, Captioner, Draft, NoDraft
 from captioning.grounded import smollm2
 from captioning.grounded.colour_facts import brightest, change_facts, colour_facts
 from captioning.grounded.colours import look
-from captioning.grounded.facts import Fact, light_facts, subject_facts
+from captioning.grounded.facts import Fact, light_facts, setting_facts, subject_facts
 from captioning.grounded.motion_facts import camera_facts, movement_facts
 from captioning.grounded.rewriting import rewritten
 from captioning.grounded.sentences import sentences
@@ -99,7 +99,7 @@ class GroundedCaptioner(Captioner):
 def facts(clip: CaptionClip) -> list[Fact]:
     """What can be said of the clip, in the order in which a caption says it."""
     looks = [look(frame.picture) for frame in clip.frames]
-    found = [*subject_facts(clip), *colour_facts(clip, looks)]
+    found = [*subject_facts(clip), *setting_facts(clip), *colour_facts(clip, looks)]
     if clip.is_image:
         return [*found, *brightest(looks), *light_facts(clip)]
     ends = [fact for fact in found if fact.kind.endswith("at_last")]

@@ -20,6 +20,9 @@ SURE_LABEL = 0.8
 SURE_PEOPLE = 0.9
 """Probability from which people are said to be seen."""
 
+SURE_KIND = 0.9
+"""Probability from which a shot size, a place or a time of day is said."""
+
 MONOCHROME = 3.0
 """`colourfulness` below which there is no colour."""
 
@@ -56,6 +59,17 @@ def subject_facts(clip: CaptionClip) -> Iterator[Fact]:
     if lines := quoted_lines(clip.text_lines):
         shown = ", ".join(f"{line!r} {score:.2f}" for line, score in clip.text_lines[:4])
         yield Fact("text", (listed(lines),), f"text_lines {shown}")
+
+
+def setting_facts(clip: CaptionClip) -> Iterator[Fact]:
+    """Shot size, place and time of day, where a CLIP is sure of them; time only out of doors."""
+    sure = {kind: (value, score) for kind, value, score in clip.attributes if score >= SURE_KIND}
+    is_outdoors = sure.get("place", ("", 0.0))[0] == "outdoors"
+    for kind, name in (("shot size", "shot_size"), ("place", "place"), ("time of day", "time")):
+        if kind in sure and (kind != "time of day" or is_outdoors):
+            value, score = sure[kind]
+            said = with_article(value) if kind == "shot size" else value
+            yield Fact(name, (said,), f"{kind} {value} {score:.2f}")
 
 
 def light_facts(clip: CaptionClip) -> Iterator[Fact]:

@@ -12,6 +12,9 @@ from captioning.grounded.facts import Fact, listed
 TEMPLATES: dict[str, tuple[str, ...]] = {
     "subject": ("{0} is in view", "in view is {0}", "{0} can be seen"),
     "people": ("people are in view", "in view are people", "people can be seen"),
+    "shot_size": ("the view is {0}", "it is seen in {0}"),
+    "place": ("it is {0}", "all is {0}"),
+    "time": ("it is {0}", "the time is {0}"),
     "text": ("the words {0} can be read", "written in view is {0}", "lettering reads {0}"),
     "monochrome": ("everything is in black and white", "there is no colour but black and white"),
     "whole": ("almost everything is {0}", "{0} covers nearly the whole view"),

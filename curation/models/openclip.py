@@ -46,6 +46,23 @@ WITHOUT_PEOPLE = (
 """`people` is the probability of the first list against both."""
 
 
+ATTRIBUTES = {
+    "shot size": {
+        "close-up": "a close-up photo of a face or a small thing",
+        "medium shot": "a photo of a person from the waist up",
+        "wide shot": "a wide photo of a whole scene from far away",
+        "aerial view": "an aerial photo from high above",
+    },
+    "place": {"indoors": "a photo taken indoors", "outdoors": "a photo taken outdoors"},
+    "time of day": {
+        "day": "a photo taken in bright daylight",
+        "night": "a photo taken at night",
+        "dusk or dawn": "a photo taken at sunset or sunrise",
+    },
+}
+"""What else a clip is asked for, in the words of prompts: of each kind the likeliest is kept."""
+
+
 class OpenClipSettings(ClipSettings):
     """A CLIP of open_clip, and the words it names clips with."""
 
@@ -61,7 +78,9 @@ class OpenClip(ConceptModel):
     """Embeds the frames of a clip, and compares them with texts."""
 
     name: ClassVar[str] = "open-clip"
-    columns: ClassVar[pa.Schema] = score_columns("concept_embedding", "concept_labels", "people")
+    columns: ClassVar[pa.Schema] = score_columns(
+        "concept_embedding", "concept_labels", "people", "attributes"
+    )
 
     def __init__(self, settings: OpenClipSettings, towers: ClipTowers) -> None:
         """Reads the taxonomy; the towers load themselves.
@@ -79,17 +98,20 @@ class OpenClip(ConceptModel):
         self._phrases = read_taxonomy(path)
         self._texts = [settings.prompt.replace("{}", name) for name in self._phrases]
         self._towers = towers
-        self.version = f"{towers.version}-{fingerprint(*self._texts)[:8]}-1"
+        self.version = f"{towers.version}-{fingerprint(*self._texts)[:8]}-2"
 
     def sources(self) -> list[ModelFiles]:
         """The files of the towers."""
         return [self._towers.source()]
 
     def setup(self) -> None:
-        """Loads the towers, and embeds the phrases and the prompts on people."""
+        """Loads the towers, and embeds the phrases and all other prompts."""
         self._towers.load()
         _, self._names = self.vocabulary()
         self._people = self.embed_text([*WITH_PEOPLE, *WITHOUT_PEOPLE])
+        self._attributes = {
+            kind: self.embed_text(list(prompts.values())) for kind, prompts in ATTRIBUTES.items()
+        }
 
     def vocabulary(self) -> tuple[list[str], Vectors]:
         """The phrases of the taxonomy, and their embeddings within the prompt, `[L, D]`."""
@@ -100,7 +122,7 @@ class OpenClip(ConceptModel):
         return self._towers.embed_text(texts)
 
     def __call__(self, clips: Sequence[Sequence[Picture]]) -> list[dict[str, Any]]:
-        """Embedding, labels and `people` of each clip; null for a clip without frames.
+        """Embedding, labels, attributes and `people` of each clip; null without frames.
 
         The embedding is the mean of the frames', brought back to length 1. A label's score is its
         probability among all phrases for that embedding. `people` is the highest of the frames.
@@ -119,9 +141,15 @@ class OpenClip(ConceptModel):
                     "concept_embedding": mean,
                     "concept_labels": self._labels(mean),
                     "people": float(people.max()),
+                    "attributes": [self._attribute(kind, mean) for kind in ATTRIBUTES],
                 }
             )
         return rows
+
+    def _attribute(self, kind: str, vector: npt.NDArray[np.float32]) -> dict[str, Any]:
+        [likely] = self._likely(vector[None], self._attributes[kind])
+        best = int(likely.argmax())
+        return {"kind": kind, "value": list(ATTRIBUTES[kind])[best], "score": float(likely[best])}
 
     def _labels(self, vector: npt.NDArray[np.float32]) -> list[dict[str, Any]]:
         [likely] = self._likely(vector[None], self._names)

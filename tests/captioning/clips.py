@@ -28,6 +28,7 @@ def caption_clip(**changed: Any) -> CaptionClip:
         "measures": {},
         "path": (),
         "labels": (),
+        "attributes": (),
         "text": None,
         "text_lines": (),
     }

@@ -63,8 +63,16 @@ def inputs(workspace: Workspace) -> pa.Table:
             "status": "ok",
             "text": "STOP",
             "text_lines": [{"text": "STOP", "score": 0.75}],
+            "models": ["conse:1"],
             "concept_labels": [{"label": "street sign", "score": 0.5}],
-        }
+            "attributes": [{"kind": "place", "value": "outdoors", "score": 0.75}],
+        },
+        {
+            "clip_id": ids[1],
+            "status": "ok",
+            "models": ["open-clip:1"],
+            "concept_labels": [{"label": "smiling", "score": 0.75}],
+        },
     ]
     return caption_inputs(
         pa.array(ids),
@@ -103,6 +111,8 @@ def test_a_captioner_sees_frames_measures_path_labels_and_text(
     first, *others = (who.seen[clip_id] for clip_id in inputs["clip_id"].to_pylist())
     assert (first.text, first.text_lines) == ("STOP", (("STOP", 0.75),))
     assert first.labels == (("street sign", 0.5),)
+    assert first.attributes == (("place", "outdoors", 0.75),)
+    assert {clip.labels for clip in others} == {()}, "a phrase of a CLIP names no thing"
     assert {clip.text for clip in others} == {None}
     for clip in (first, *others):
         times = [frame.time_s for frame in clip.frames]

@@ -179,6 +179,16 @@ def test_only_what_a_model_is_sure_of_is_named() -> None:
     assert "people" not in said(caption_clip(measures={"people": 0.8}))
 
 
+def test_how_and_where_it_was_taken_is_told_where_a_clip_model_is_sure() -> None:
+    night, close = ("time of day", "night", 0.95), ("shot size", "close-up", 0.95)
+    outdoors = ("place", "outdoors", 0.95)
+    found = said(caption_clip(attributes=(close, outdoors, night)))
+    assert (found["shot_size"], found["place"]) == (("a close-up",), ("outdoors",))
+    assert found["time"] == ("night",)
+    assert "time" not in said(caption_clip(attributes=(night, ("place", "indoors", 0.95))))
+    assert "shot_size" not in said(caption_clip(attributes=(("shot size", "close-up", 0.8),)))
+
+
 def test_what_is_written_is_quoted_if_it_was_read_for_sure() -> None:
     lines = (("FRESH FRUIT", 0.9), ("0pan", 0.5))
     assert said(caption_clip(text_lines=lines))["text"] == ('"FRESH FRUIT"',)

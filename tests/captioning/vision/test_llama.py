@@ -52,6 +52,7 @@ def clip(
         measures={},
         path=(),
         labels=(),
+        attributes=(),
         text=text,
         text_lines=(),
     )

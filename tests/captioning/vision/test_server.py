@@ -50,6 +50,7 @@ def clip(number: int, is_image: bool = False) -> CaptionClip:
         measures={},
         path=(),
         labels=(),
+        attributes=(),
         text=f"clip-{number}",
         text_lines=(),
     )

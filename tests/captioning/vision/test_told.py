@@ -35,6 +35,7 @@ def clip(
         measures={},
         path=(),
         labels=(),
+        attributes=(),
         text=text,
         text_lines=(),
     )

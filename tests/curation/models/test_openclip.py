@@ -11,7 +11,13 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from curation.models.clip_towers import WEIGHTS, ClipTowers
-from curation.models.openclip import WITH_PEOPLE, WITHOUT_PEOPLE, OpenClip, OpenClipSettings
+from curation.models.openclip import (
+    ATTRIBUTES,
+    WITH_PEOPLE,
+    WITHOUT_PEOPLE,
+    OpenClip,
+    OpenClipSettings,
+)
 from tests.networks import CLIP, PIXELS, tiny_clip
 
 RANDOM = np.random.default_rng(0)
@@ -57,7 +63,7 @@ def test_a_clip_is_the_mean_of_its_frames_as_open_clip_embeds_them(folder: Path)
     rows = model(folder, batch_size=2)(CLIPS)
     for frames, row in zip(CLIPS, rows, strict=True):
         if not frames:
-            assert row == {"concept_embedding": None, "concept_labels": None, "people": None}
+            assert row == dict.fromkeys(OpenClip.columns.names)
             continue
         each = reference(folder).encode_image(pixels(frames), normalize=True)
         expected = torch.nn.functional.normalize(each.mean(0), dim=0).numpy()
@@ -93,6 +99,22 @@ def test_people_is_the_probability_of_the_prompts_with_people(folder: Path) -> N
     logits, _ = reference(folder).get_logits(pixels(CLIPS[0]), texts)
     expected = logits.softmax(-1)[:, : len(WITH_PEOPLE)].sum(-1).max()
     assert made(CLIPS)[0]["people"] == pytest.approx(float(expected), abs=1e-5)
+
+
+@torch.inference_mode()
+def test_attributes_are_the_likeliest_of_each_kind(folder: Path) -> None:
+    made = model(folder)
+    row = made(CLIPS)[0]
+    assert [one["kind"] for one in row["attributes"]] == list(ATTRIBUTES)
+    known = reference(folder)
+    for one in row["attributes"]:
+        prompts = ATTRIBUTES[one["kind"]]
+        texts = open_clip.get_tokenizer("ViT-B-32")(list(prompts.values()))
+        vectors = known.encode_text(texts, normalize=True)
+        mean = torch.tensor(row["concept_embedding"])
+        likely = (known.logit_scale.exp() * mean @ vectors.T).softmax(-1)
+        assert one["value"] == list(prompts)[int(likely.argmax())]
+        assert one["score"] == pytest.approx(float(likely.max()), abs=1e-5)
 
 
 def test_texts_are_embedded_without_setup_and_in_the_space_of_the_frames(folder: Path) -> None:
