@@ -6,7 +6,6 @@ import pyarrow as pa
 
 from captioning import camera
 from captioning.captioner import CaptionClip, NoDraft, TimedFrame
-from curation.signals.camera import CameraStep
 from curation.stored_clips import StoredClip, picture
 from curation.tables import MEASURES, OK, SCORES
 from curation.views import Rows, connect
@@ -85,7 +84,7 @@ def caption_clip(row: dict[str, Any], stored: StoredClip | None) -> CaptionClip 
         frames.append(TimedFrame(one["time_s"] - signals["start_s"], shown))
     if not frames:
         return NoDraft("frames", "it has no stored frame")
-    path = [CameraStep(**step) for step in signals["camera_path"] or []]
+    path = camera.camera_path(signals)
     aspect, shake = row["aspect"], signals["camera_shake"] or 0.0
     is_image = bool(row["is_image"])
     # Only ConSE's labels name things; those of a CLIP are phrases of any form.

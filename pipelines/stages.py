@@ -75,7 +75,9 @@ def captions_inputs(
     settings, table = recipe.captioning, workspace.table("clips")
     if not settings.is_on or not table.exists():
         return dict.fromkeys(settings.names, CAPTION_INPUTS.empty_table())
-    known = selection if isinstance(selection, pa.Table) else selection.to_table()
+    columns = ["subset", "status", "clip_id"]
+    stored = not isinstance(selection, pa.Table)
+    known = selection.to_table(columns) if stored else selection.select(columns)
     known = known.filter(pc.is_in(known["subset"], value_set=pa.array(list(recipe.subsets))))
     kept = known.filter(pc.equal(known["status"], OK))["clip_id"].combine_chunks().unique()
     parts = committed_rows(table, clips_stage(recipe))
