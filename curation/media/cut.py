@@ -2,39 +2,24 @@
 
 - Frame-exact: frames are chosen by the time at which they are shown, on the decode pass's clock.
 - Of the source's own frames, the nearest to each of the evenly spaced times; never a blend of two.
-- No B-frames, so no edit list: readers that ignore edit lists get the right times too.
-- One thread and no dates in the file: the same input gives the same bytes.
+- Encoded by `curation.media.encoding`.
 """
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import takewhile
-from pathlib import Path
 
-import av
 import cv2
 import numpy as np
-from av.container import OutputContainer
-from av.video.reformatter import (
-    ColorPrimaries,
-    ColorRange,
-    Colorspace,
-    ColorTrc,
-    Interpolation,
-    VideoReformatter,
-)
-from av.video.stream import VideoStream
 
 from curation.media.decode import Frame, VideoReader
+from curation.media.encoding import h264
 from curation.media.errors import MediaError
 from curation.media.rendering import Picture, render
 
 CLOCK_S = 1e-6
 """Two times closer than this are the same frame."""
-
-_reformatter = VideoReformatter()
 
 
 @dataclass(frozen=True)
@@ -98,7 +83,7 @@ def cut_clip(
     with VideoReader(path, stream_index) as reader:
         in_range = takewhile(lambda shown: shown.time_s < end_s - CLOCK_S, reader.frames(start_s))
         chosen = evenly_spaced(in_range, end_s - start_s, num_frames)
-        return _encoded(_rendered(chosen, frame, rotation_deg), rate, crf, preset)
+        return h264(_rendered(chosen, frame, rotation_deg), rate, crf, preset)
 
 
 def cut_image(
@@ -144,48 +129,3 @@ def _rendered(frames: Iterable[Frame], framing: Framing, rotation_deg: int) -> I
         if frame is not last:
             last, picture = frame, framing.of(frame, rotation_deg)
         yield picture
-
-
-def _encoded(pictures: Iterable[Picture], rate: Fraction, crf: int, preset: str) -> bytes:
-    # A file, because FFmpeg opens its output again by name to move the index to the front.
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "clip.mp4"
-        options = {"movflags": "+faststart", "fflags": "+bitexact", "use_editlist": "0"}
-        with av.open(str(path), "w", format="mp4", options=options) as container:
-            stream = None
-            for index, picture in enumerate(pictures):
-                frame = _yuv(picture)
-                if stream is None:
-                    stream = _stream(container, frame, rate, crf, preset)
-                frame.pts, frame.time_base = index, 1 / rate
-                container.mux(stream.encode(frame))
-            assert stream is not None
-            container.mux(stream.encode())
-        return path.read_bytes()
-
-
-def _stream(
-    container: OutputContainer, frame: av.VideoFrame, rate: Fraction, crf: int, preset: str
-) -> VideoStream:
-    options = {"crf": str(crf), "preset": preset, "profile": "high", "bf": "0"}
-    stream = container.add_stream("libx264", rate=rate, options=options)
-    stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "yuv420p"
-    codec = stream.codec_context
-    codec.thread_count, codec.thread_type = 1, "NONE"
-    codec.color_range, codec.colorspace = ColorRange.MPEG, Colorspace.ITU709
-    codec.color_primaries, codec.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
-    return stream
-
-
-def _yuv(picture: Picture) -> av.VideoFrame:
-    return _reformatter.reformat(
-        av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24"),
-        format="yuv420p",
-        interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT,
-        src_color_range=ColorRange.JPEG,
-        dst_colorspace=Colorspace.ITU709,
-        dst_color_range=ColorRange.MPEG,
-        dst_color_trc=ColorTrc.BT709,
-        dst_color_primaries=ColorPrimaries.BT709,
-        threads=1,
-    )

@@ -92,6 +92,11 @@ class VideoReader:
         declared_s = duration * self._tick_s if duration else self.frame_s
         return 0.0 if last_s is None else last_s + declared_s
 
+    @property
+    def declared_frames(self) -> int:
+        """How many frames the container's index says there are; 0 where it tells nothing."""
+        return self._stream.frames
+
     def frames(self, start_s: float = 0.0) -> Iterator[Frame]:
         """The frames shown at or after `start_s`, once per reader.
 
