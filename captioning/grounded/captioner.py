@@ -6,7 +6,6 @@ from typing import Literal
 
 from captioning import camera
 from captioning.captioner import CaptionClip, Captioner, Draft, NoDraft
-from captioning.grounded import smollm2
 from captioning.grounded.colour_facts import brightest, change_facts, colour_facts
 from captioning.grounded.colours import look
 from captioning.grounded.facts import Fact, light_facts, setting_facts, subject_facts
@@ -15,6 +14,7 @@ from captioning.grounded.rewriting import rewritten
 from captioning.grounded.sentences import sentences
 from captioning.grounded.smollm2 import SmolLM2
 from captioning.prompt_files import load_prompt
+from curation.models import smollm2
 from curation.models.model import weights_file
 from curation.settings import Settings
 

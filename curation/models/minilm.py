@@ -5,13 +5,14 @@ averaged over the tokens, were taught to agree for texts that belong together.
 """
 
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from curation.models.by_length import by_length
+from curation.models.devices import Device, ready
 from curation.models.model import weights_file
 
 if TYPE_CHECKING:
@@ -29,54 +30,57 @@ BATCH_SIZE = 64
 
 
 class MiniLM:
-    """The network, on the CPU and on the calling thread alone."""
+    """The network, on the calling thread alone."""
 
-    def __init__(self, weights: Path) -> None:
+    def __init__(
+        self, weights: Path, device: Device = "cpu", most_tokens: int = MOST_TOKENS
+    ) -> None:
         """Loads tokenizer and weights.
 
         Args:
             weights: the folder of the model files.
+            device: where it computes.
+            most_tokens: where texts are cut, the tokens that begin and end each included.
 
         Raises:
-            ValueError: a file is missing or damaged, or a package is missing.
+            ValueError: a file is missing or damaged, a package is missing, or there is no GPU and
+                one is asked for.
         """
         path, tokenizer = weights_file(weights, FILE), weights_file(weights, TOKENIZER)
+        self._device = str(ready(device))
         try:
-            import torch  # two seconds, and an extra
             from safetensors import SafetensorError
             from safetensors.torch import load_file
             from tokenizers import Tokenizer
         except ImportError as error:
             raise ValueError(f"{error}: pip install 'moviola[models]'") from error
-        torch.set_num_threads(1)
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(MOST_TOKENS)
+        self._tokenizer.enable_truncation(most_tokens)
         try:
-            self._held = load_file(path)
+            self._held = load_file(path, device=self._device)
         except SafetensorError as error:
             raise ValueError(f"{path} is no file of weights: {error}") from error
 
     def __call__(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """The embedding of each text, `[N, 384]` of length 1."""
-        import torch
+        found = by_length(self._tokens(texts), BATCH_SIZE, self._embedded, self._device)
+        return np.stack(found) if found else np.empty((0, SIZE), np.float32)
 
-        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
-        embeddings = np.empty((len(texts), SIZE), np.float32)
-        # Texts of one length need neither padding nor a mask, and what comes out for one does not
-        # depend on the others.
-        order = sorted(range(len(texts)), key=lambda row: len(tokens[row]))
-        with torch.inference_mode():
-            for _, group in groupby(order, key=lambda row: len(tokens[row])):
-                rows = list(group)
-                for start in range(0, len(rows), BATCH_SIZE):
-                    part = rows[start : start + BATCH_SIZE]
-                    embedded = self._embedded(torch.tensor([tokens[row] for row in part]))
-                    embeddings[part] = embedded.numpy()
-        return embeddings
+    def hidden_states(self, texts: Sequence[str]) -> list[npt.NDArray[np.float32]]:
+        """The last hidden states of each text's tokens, [CLS] and [SEP] included, `[L, 384]`."""
+        return by_length(self._tokens(texts), BATCH_SIZE, self._states, self._device)
+
+    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
 
     def _embedded(self, tokens_nt: "torch.Tensor") -> "torch.Tensor":
-        from torch.nn.functional import gelu, normalize
+        from torch.nn.functional import normalize
+
+        return normalize(self._states(tokens_nt).mean(dim=1))
+
+    def _states(self, tokens_nt: "torch.Tensor") -> "torch.Tensor":
+        from torch.nn.functional import gelu
 
         held = self._held
         values = held["embeddings.word_embeddings.weight"][tokens_nt]
@@ -90,7 +94,7 @@ class MiniLM:
             inner = gelu(self._linear(f"{layer}.intermediate.dense", values))
             outer = self._linear(f"{layer}.output.dense", inner)
             values = self._normalised(f"{layer}.output.LayerNorm", values + outer)
-        return normalize(values.mean(dim=1))
+        return values
 
     def _attention(self, layer: str, values_ntd: "torch.Tensor") -> "torch.Tensor":
         from torch.nn.functional import scaled_dot_product_attention

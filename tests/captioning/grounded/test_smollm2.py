@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from captioning.grounded.smollm2 import FILE, VERSION, SmolLM2
+from captioning.grounded.smollm2 import SmolLM2
 from captioning.prompt_files import load_prompt
 from curation.models.devices import required
+from curation.models.smollm2 import FILE, VERSION
 
 BEGINNING = load_prompt("join").text.partition("{{two}}")[0]
 
@@ -72,7 +73,7 @@ def test_a_folder_that_may_not_be_written_to_is_used_all_the_same(
             raise PermissionError("read-only")
         return str(made(prefix=prefix, dir=dir))
 
-    monkeypatch.setattr("captioning.grounded.smollm2.tempfile.mkdtemp", refused)
+    monkeypatch.setattr("curation.models.smollm2.tempfile.mkdtemp", refused)
     [(line, _)] = SmolLM2(tmp_path, BEGINNING)(["Nothing moves. The light is dim.\nOne:"])
     assert line
     assert [path.name for path in tmp_path.glob("smollm2*")] == [FILE]
