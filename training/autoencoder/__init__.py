@@ -1,0 +1,1 @@
+"""The temporal autoencoder: videos to latents and back, and its training."""
