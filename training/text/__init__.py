@@ -1,0 +1,1 @@
+"""Prompts to embeddings, and embeddings to what the transformer attends to."""
