@@ -33,7 +33,7 @@ class Step:
 
     Attributes:
         name: `sources`, `videos`, `clips`, `scores`, `selection/<subset>`, `captions/<captioner>`
-            or `shards/<subset>`.
+            `shards/<subset>` or `latents/<subset>`.
         unit: what the inputs are: `files`, `videos` or `clips`.
         num_in: inputs, counted from the tables above.
         hours_in: their length.
@@ -74,6 +74,12 @@ def subsets(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [name for (name,) in found]
 
 
+def encoded(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The subsets whose samples were encoded, by name."""
+    found = connection.sql("SELECT DISTINCT subset FROM latents ORDER BY subset").fetchall()
+    return [name for (name,) in found]
+
+
 def captioners(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """The captioners that were given clips, by name."""
     found = connection.sql("SELECT DISTINCT captioner FROM captions ORDER BY captioner").fetchall()
@@ -95,6 +101,9 @@ def _steps(connection: duckdb.DuckDBPyConnection) -> Iterator[Step]:
     for subset in found:
         connection.execute("SET VARIABLE subset = $subset", {"subset": subset})
         yield _step(connection, f"shards/{subset}", "clips", _KEPT, _SHARDS)
+    for subset in encoded(connection):
+        connection.execute("SET VARIABLE subset = $subset", {"subset": subset})
+        yield _step(connection, f"latents/{subset}", "clips", _SAMPLES, _LATENTS)
 
 
 # Each gives one row per input: status, reason, duration_s, cpu_s, num_out, out_s.
@@ -144,6 +153,16 @@ _SHARDS = """SELECT coalesce(h.status, 'waiting') AS status, h.reason, c.duratio
     LEFT JOIN clips AS c ON c.clip_id = s.clip_id
     LEFT JOIN (SELECT clip_id, status, reason, cpu_s, start_s, end_s FROM shards
         WHERE subset = getvariable('subset')) AS h ON h.clip_id = s.clip_id"""
+
+_SAMPLES = """(SELECT end_s - start_s AS duration_s FROM shards
+    WHERE subset = getvariable('subset') AND status = 'ok')"""
+_LATENTS = """SELECT coalesce(n.status, 'waiting') AS status, n.reason,
+        h.end_s - h.start_s AS duration_s, n.cpu_s, 1 AS num_out,
+        coalesce(n.num_frames / n.fps, 0) AS out_s
+    FROM (SELECT clip_id, start_s, end_s FROM shards
+        WHERE subset = getvariable('subset') AND status = 'ok') AS h
+    LEFT JOIN (SELECT clip_id, status, reason, cpu_s, num_frames, fps FROM latents
+        WHERE subset = getvariable('subset')) AS n ON n.clip_id = h.clip_id"""
 
 
 def _step(

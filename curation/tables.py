@@ -534,6 +534,43 @@ SHARD = pa.schema(
 )
 """One row per training sample, the files of `shards/<subset>`. Key: `clip_id`."""
 
+LATENT_TEXT = pa.struct(
+    [
+        _field("name", pa.string(), "the text encoder, as the recipe calls it"),
+        _field("values", pa.binary(), "what it makes of `prompt`: little-endian, in C order"),
+        _field("shape", pa.list_(pa.int32()), "tokens, width; or bytes alone"),
+        _field("dtype", pa.string(), "`float16`, or `uint8` for bytes"),
+    ]
+)
+
+LATENTS = pa.schema(
+    [
+        _field("clip_id", pa.string(), "the clip"),
+        _field("video_id", pa.string(), "the video it was cut from"),
+        _field("subset", pa.string(), "the subset of the recipe"),
+        _field("video_sha256", pa.string(), "SHA-256 of the sample that was encoded"),
+        _field("prompt", pa.string(), "the sample's, with the `FPS-N` of the frames that were taken"),
+        _field("fps", pa.float32(), "frames per second of those; null for an image"),
+        _field("num_frames", pa.int32(), "frames that were encoded"),
+        _field("width", pa.int32(), "px of what was encoded"),
+        _field("height", pa.int32(), "px of what was encoded"),
+        _field("latent", pa.binary(), "the frames, encoded: float16, little-endian, in C order, standardised per channel"),
+        _field("latent_shape", pa.list_(pa.int32()), "channels, frames, rows, columns"),
+        _field("image_latent", pa.binary(), "the middle frame, encoded as an image, like `latent`; null for an image"),
+        _field("image_shape", pa.list_(pa.int32()), "likewise"),
+        _field("text", pa.list_(LATENT_TEXT), "what each text encoder makes of `prompt`"),
+        _field("encoder_hash", pa.string(), "names the autoencoder, the text encoders and every setting that the arrays depend on; equal in all rows"),
+        _field("latent_mean", pa.list_(pa.float32()), "mean of each channel, which was taken away"),
+        _field("latent_std", pa.list_(pa.float32()), "standard deviation of each channel, by which was divided"),
+        _field("weight", pa.float32(), "sampling weight for training, when the row was made"),
+        CARRIED[1],
+        CARRIED[0],
+        _field("captioner", pa.string(), "who wrote the caption, as the recipe calls it"),
+        *STATE,
+    ]
+)
+"""One row per training sample, encoded, the files of `latents/<subset>`. Key: `clip_id`."""
+
 TABLES: dict[str, pa.Schema] = {
     "sources": SOURCES,
     "videos": VIDEOS,
@@ -544,6 +581,7 @@ TABLES: dict[str, pa.Schema] = {
     "concepts": CONCEPTS,
     "captions": CAPTIONS,
     "shards": SHARD,
+    "latents": LATENTS,
 }
 
 

@@ -25,6 +25,9 @@ SHARDS = "shards/"
 CAPTIONS = "captions/"
 """What the names of the tables of captions begin with; the captioner follows."""
 
+LATENTS = "latents/"
+"""What the names of the tables of encoded samples begin with; the subset follows."""
+
 
 def connect(rows: Mapping[str, Rows]) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection that sees these tables, and can then reach no file, extension or network.
@@ -32,12 +35,14 @@ def connect(rows: Mapping[str, Rows]) -> duckdb.DuckDBPyConnection:
     Args:
         rows: the rows by the name of their table: `sources`, `videos`, `clips`, `scores`,
             `selection`, `reviews`, `concepts`, `captions/<captioner>` (or all captions as
-            `captions`) and `shards/<subset>`. A table that is left out counts as empty.
+            `captions`), `shards/<subset>` and `latents/<subset>`. A table that is left out counts
+            as empty.
 
     Returns:
         A connection with the views `sources`, `videos`, `passes` (the rows of table `clips`),
         `clips`, `clip_frames`, `cuts`, `scores`, `selection`, `reviews`, `concepts`, `captions`,
-        `shards` and, for each captioner and subset, `captions_<captioner>` and `shards_<subset>`.
+        `shards`, `latents` and, for each captioner and subset, `captions_<captioner>`,
+        `shards_<subset>` and `latents_<subset>`.
     """
     spill = Path(tempfile.gettempdir()) / "moviola-duckdb"
     connection = duckdb.connect(config={"temp_directory": str(spill)})
@@ -46,6 +51,7 @@ def connect(rows: Mapping[str, Rows]) -> duckdb.DuckDBPyConnection:
     _add_union(connection, "captions", rows)
     _add_clips(connection, rows.get("clips", tables.CLIPS.empty_table()))
     _add_union(connection, "shards", rows)
+    _add_union(connection, "latents", rows)
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     return connection
 
@@ -58,7 +64,7 @@ def _add_union(connection: duckdb.DuckDBPyConnection, name: str, rows: Mapping[s
     connection.register(f"no_{name}", rows.get(name, tables.TABLES[name].empty_table()))
     # BY NAME, because the tables have the engine's own columns too.
     # A row whose worker died knows its id alone; which part it belongs to, its table says.
-    owner = {"captions": "captioner", "shards": "subset"}[name]
+    owner = "captioner" if name == "captions" else "subset"
     union = f"SELECT * FROM no_{name}"  # noqa: S608 - such names are checked when a recipe is read
     for table in parts:
         own = f"coalesce({owner}, '{table.partition('/')[2]}') AS {owner}"

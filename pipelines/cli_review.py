@@ -7,13 +7,11 @@ from pathlib import Path
 
 import click
 
+from pipelines.cli_options import json_option, workspace_argument
 from pipelines.contact_sheet import SHEET
 from pipelines.escaping import printable
 from pipelines.review import FILE, export_review, import_reviews
 from pipelines.workspace import Workspace
-
-workspace_argument = click.argument("workspace", metavar="WORKSPACE")
-json_option = click.option("--json", "as_json", is_flag=True, help="Answers in JSON.")
 
 
 @click.group()

@@ -14,6 +14,7 @@ from pipelines.asset_lock import AssetLock, read_lock
 from pipelines.cli import app
 from pipelines.recipe import Recipe
 from pipelines.recipe_keys import Key, recipe_keys
+from training.settings import TrainingRecipe
 
 FOLDER = Path(__file__).parents[1] / "docs"
 MAKEFILE = Path(__file__).parents[1] / "Makefile"
@@ -58,10 +59,30 @@ subsets:
 """
 
 
-PARTED = {"captions": "captions/&lt;captioner&gt;", "shards": "shards/&lt;subset&gt;"}
+TRAINING_RECIPES = """\
+# Training recipes
+
+<!-- Written by `make docs` from the settings classes; change the text there. -->
+
+A training recipe says what to train and how. It is a file like a [curation recipe](recipes.md):
+found by name (`train-demo`, in `pipelines/recipes/training/`) or by path, built on another with
+`extends`, overridden with `--set`, shown with `--print-config`, and checked before anything runs. A
+key of the one kind in the other is an error that says which command takes it.
+
+    moviola encode train-demo --workspace work
+
+What `autoencoder`, `text` and `latents` say decides what `moviola encode` stores; when it changes,
+the rows of `latents/<subset>` are made again. The rest of the recipe never touches them.
+"""
+
+PARTED = {
+    "captions": "captions/&lt;captioner&gt;",
+    "shards": "shards/&lt;subset&gt;",
+    "latents": "latents/&lt;subset&gt;",
+}
 """Titles of the tables that there are several of."""
 
-TOP = "Every key below belongs to one of these, as in `clips.windows.max_s`."
+TOP = "Every key below belongs to one of these, as in `{example}`."
 
 TABLES_INTRODUCTION = """\
 # Tables
@@ -113,20 +134,29 @@ its own, or is one small clip in a large package, so none is listed.
 def pages() -> dict[str, str]:
     """Every generated page: its name in docs/ and its text."""
     return {
-        "recipes.md": RECIPES + "".join(recipe_sections(Recipe)),
+        "recipes.md": RECIPES + "".join(recipe_sections(Recipe, "clips.windows.max_s")),
+        "training-recipes.md": TRAINING_RECIPES
+        + "".join(recipe_sections(TrainingRecipe, "autoencoder.fit.steps")),
         "commands.md": COMMANDS + "".join(_command_sections(app)),
         "tables.md": TABLES_INTRODUCTION + "".join(_table_sections()),
         "assets.md": ASSETS_INTRODUCTION + "".join(_asset_sections(read_lock())),
     }
 
 
-def recipe_sections(model: type[Settings]) -> Iterator[str]:
-    """One section per group of keys, with a row per key."""
+def recipe_sections(model: type[Settings], example: str) -> Iterator[str]:
+    """One section per group of keys, with a row per key.
+
+    Args:
+        model: of the whole recipe.
+        example: one of its keys.
+    """
     keys = recipe_keys(model)
     seen: dict[str, str] = {}
     for parent in dict.fromkeys(key.path[:-1] for key in keys):
         own = next((key for key in keys if key.path == parent), None)
-        title, doc = (f"`{own.dotted}`", own.doc) if own else ("The groups", TOP)
+        title, doc = (
+            (f"`{own.dotted}`", own.doc) if own else ("The groups", TOP.format(example=example))
+        )
         rows = [_key_row(key) for key in keys if key.path[:-1] == parent]
         table = _markdown(("key", "takes", "default", "meaning"), rows)
         if table in seen:

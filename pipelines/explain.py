@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from curation import tables
 from curation.rules import MEASURES, SCORE_MEASURES, rule_sql
 from curation.selection import SubsetSettings
-from curation.views import SHARDS
+from curation.views import LATENTS, SHARDS
 from pipelines.escaping import printable
 from pipelines.queries import open_views, subset_settings
 from pipelines.workspace import Workspace
@@ -39,6 +39,9 @@ class SubsetVerdict:
     rules: list[RuleVerdict] = field(default_factory=list)
     sample: dict[str, Any] | None = None
     """Bucket, taken range, and `file` and `row` of the sample, or why there is none."""
+    latents: dict[str, Any] | None = None
+    """What was encoded of the sample and to which shape, or why it was not; None where nothing is
+    encoded of the subset."""
 
 
 @dataclass
@@ -124,6 +127,7 @@ def _clip(
             verdict.rules = _rules(connection, clip, settings[subset])
         if row["status"] == tables.OK:
             verdict.sample = _sample(workspace, subset, name)
+            verdict.latents = _latents(workspace, subset, name)
         verdicts.append(verdict)
     return ClipExplanation(
         name,
@@ -177,6 +181,17 @@ def _sample(workspace: Workspace, subset: str, clip_id: str) -> dict[str, Any]:
     (fragment,) = (part for part in table.dataset().get_fragments() if part.path == path)
     ids = fragment.to_table(columns=["clip_id"])["clip_id"]
     return found[0] | {"file": f"{table.name}/{path}", "row": pc.index(ids, clip_id).as_py()}
+
+
+def _latents(workspace: Workspace, subset: str, clip_id: str) -> dict[str, Any] | None:
+    """What became of the sample of a kept clip once its subset was encoded."""
+    table = workspace.table(LATENTS + subset)
+    if not table.exists():
+        return None
+    columns = ["status", "reason", "error", "num_frames", "width", "height", "fps", "prompt"]
+    columns += ["latent_shape", "image_shape", "encoder_hash"]
+    found: list[dict[str, Any]] = table.read(columns, pc.field("clip_id") == clip_id).to_pylist()
+    return found[0] if found else {"status": "waiting"}
 
 
 def _video(

@@ -86,7 +86,25 @@ def _subset_lines(subset: SubsetVerdict) -> list[str]:
         lines.append(f"  no sample: {sample['reason']}: {sample['error']}")
     elif sample:
         lines.append("  no sample yet: run the command again")
-    return lines
+    return lines + _latents_lines(subset.latents or {})
+
+
+def _latents_lines(latents: Mapping[str, Any]) -> list[str]:
+    match latents.get("status"):
+        case None:
+            return []
+        case tables.OK:
+            shape = "x".join(map(str, latents["latent_shape"]))
+            return [
+                f"  latents    {latents['num_frames']} frames of {latents['width']}x"
+                f"{latents['height']} px as {shape}, encoder {latents['encoder_hash']}",
+                f"  read as    {latents['prompt']}",
+            ]
+        case tables.REJECTED:
+            return ["  no latents: without a prompt it cannot teach what a prompt means"]
+        case tables.FAILED:
+            return [f"  no latents: {latents['reason']}: {latents['error']}"]
+    return ["  no latents yet: run `moviola encode` again"]
 
 
 def _video_lines(found: VideoExplanation) -> list[str]:

@@ -56,6 +56,14 @@ class Plan:
         counts = self.withdrawn.group_by("why").aggregate([([], "count_all")]).to_pylist()
         return {row["why"]: row["count_all"] for row in sorted(counts, key=lambda row: row["why"])}
 
+    def line(self) -> str:
+        """One line for people: `clips: 12 known, 10 done, 2 to do`."""
+        withdrawn = "".join(f", {count:,} withdrawn: {why}" for why, count in self.reasons.items())
+        return (
+            f"{self.stage}: {self.total:,} known, {self.done:,} done, "
+            f"{self.todo.num_rows:,} to do{withdrawn}"
+        )
+
 
 def plan_stage(
     stage: Stage,
@@ -69,7 +77,7 @@ def plan_stage(
     """What is done, what is to do and what must be withdrawn first, and why.
 
     Rows of ids that are no longer among the inputs stay (readers join with what is upstream), but
-    for tables that are also read as plain directories, which hold exactly their inputs.
+    for the tables that training reads, which hold exactly their inputs.
 
     Args:
         stage: the stage.
@@ -86,7 +94,7 @@ def plan_stage(
     _check_ids(stage, inputs)
     inputs = inputs.sort_by(stage.key)
     rows = committed_rows(table, stage) if table.exists() else _no_rows(stage, inputs)
-    judged = _judge(stage, inputs, rows, table.is_plain, retry_failed, again)
+    judged = _judge(stage, inputs, rows, table.is_exact, retry_failed, again)
     staying = judged.filter(pc.is_null(judged["why"]))
     done = pc.is_in(inputs[stage.key], value_set=staying["key"].combine_chunks())
     others = set(rows[FINGERPRINT.name].unique().to_pylist()) - {stage.fingerprint}

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from curation.selection import SubsetSettings
 from curation.tables import TABLES
-from curation.views import CAPTIONS, SHARDS, connect
+from curation.views import CAPTIONS, LATENTS, SHARDS, connect
 from pipelines.recipe_history import FOLDER
 from pipelines.workspace import Workspace, storage_errors
 
@@ -21,21 +21,22 @@ COMMITS = 50
 
 
 def table_names(workspace: Workspace) -> list[str]:
-    """The tables that have been committed to, upstream first, each subset's samples last.
+    """The tables that have been committed to, upstream first, the samples and latents last.
 
     Raises:
         ValueError: there are none, so this is no workspace.
         StorageError: the storage cannot be read.
     """
-    several = {CAPTIONS.rstrip("/"), SHARDS.rstrip("/")}
-    names = [name for name in TABLES if name not in several and workspace.table(name).exists()]
+    several = [CAPTIONS, SHARDS, LATENTS]
+    single = [name for name in TABLES if f"{name}/" not in several]
+    names = [name for name in single if workspace.table(name).exists()]
     if not names:
         raise ValueError(f"{workspace.uri} is no workspace: it holds none of {', '.join(TABLES)}")
-    return [*names, *parts_of(workspace, CAPTIONS), *parts_of(workspace, SHARDS)]
+    return [*names, *(part for prefix in several for part in parts_of(workspace, prefix))]
 
 
 def parts_of(workspace: Workspace, prefix: str) -> list[str]:
-    """The tables whose names begin with this prefix, `captions/` or `shards/`, sorted.
+    """The tables whose names begin with this prefix, such as `captions/`, sorted.
 
     Raises:
         StorageError: the storage cannot be read.
@@ -57,9 +58,10 @@ def open_views(workspace: Workspace) -> duckdb.DuckDBPyConnection:
     for name, dataset in rows.items():
         known = TABLES[name.partition("/")[0]]
         if missing := [column for column in known.names if column not in dataset.schema.names]:
+            command = "encode" if name.startswith(LATENTS) else "curate"
             raise ValueError(
                 f"{workspace.uri}: table {name} has no column {', '.join(missing)}: an earlier "
-                "version of Moviola made it. Run `moviola curate` on the workspace again."
+                f"version of Moviola made it. Run `moviola {command}` on the workspace again."
             )
     return connect(rows)
 

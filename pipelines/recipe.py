@@ -1,14 +1,10 @@
-"""The recipe: every setting of a run, from a YAML file, the files it extends, and `--set`.
+"""The curation recipe: every setting of a run, from a YAML file, what it extends, and `--set`.
 
 Defaults live beside the code that uses them, in the settings classes that `Recipe` is made of.
 """
 
-import difflib
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -24,13 +20,19 @@ from curation.settings import Settings
 from curation.shards import ShardsSettings
 from curation.videos import VideoRules
 from curation.views import view_of
-from pipelines.recipe_entry import Entry, Origin, RecipeError, merged
-from pipelines.recipe_file import read_file, read_setting
-from pipelines.recipe_values import checked, listing
+from pipelines.recipe_kinds import PACKAGED, Kind, LoadedRecipe, loaded, packaged, recipe_hash
 from pipelines.run import EngineSettings
+from training.settings import TrainingRecipe
 
-PACKAGED = Path(__file__).parent / "recipes"
-"""The recipes that come with Moviola, found by name."""
+__all__ = [
+    "CURATION",
+    "PACKAGED",
+    "TRAINING",
+    "LoadedRecipe",
+    "Recipe",
+    "load_recipe",
+    "packaged_recipes",
+]
 
 SubsetName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 """Small letters, digits, `-` and `_`: it names a folder below `shards/`."""
@@ -104,85 +106,28 @@ class Recipe(Settings):
     @property
     def hash(self) -> str:
         """Twelve hex digits that name every value of the recipe, the order of rules included."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+        return recipe_hash(self)
 
 
-@dataclass(frozen=True)
-class LoadedRecipe:
-    """A recipe and where its values came from."""
-
-    name: str
-    """The file's name without `.yaml`."""
-
-    recipe: Recipe
-
-    entry: Entry
-    """What was written, before defaults."""
-
-    def config(self) -> str:
-        """Every value with where it came from, as YAML that gives the same recipe."""
-        return listing(self.recipe, self.entry)
+CURATION = Kind("curation", Recipe, PACKAGED, "moviola curate")
+TRAINING = Kind("training", TrainingRecipe, PACKAGED / "training", "moviola encode")
+"""The two kinds of recipe; `pipelines.training_recipe` loads the other."""
 
 
-def load_recipe(name: str, settings: Sequence[str] = ()) -> LoadedRecipe:
-    """The recipe of this name or path, with the `--set` settings on top, checked.
+def load_recipe(name: str, settings: Sequence[str] = ()) -> LoadedRecipe[Recipe]:
+    """The curation recipe of this name or path, with the `--set` settings on top, checked.
 
     Args:
         name: a path to a YAML file, or the name of a packaged recipe, such as `demo`.
         settings: `dotted.key=value` each; a later one wins.
 
     Raises:
-        RecipeError: when it cannot be found or read, or a key or value is wrong.
+        RecipeError: when it cannot be found or read, is no curation recipe, or a key or value is
+            wrong.
     """
-    path = find_recipe(name)
-    entry = read_recipe(path)
-    for setting in settings:
-        entry = merged(entry, read_setting(setting))
-    return LoadedRecipe(path.stem, checked(entry, Recipe), entry)
+    return loaded(CURATION, [TRAINING], name, settings)
 
 
-def packaged_recipes() -> list[str]:
-    """The names of the recipes that come with Moviola, sorted."""
-    return sorted(path.stem for path in PACKAGED.glob("*.yaml"))
-
-
-def find_recipe(name: str, folder: Path | None = None) -> Path:
-    """The file that `name` means: a packaged recipe's name, or a path (relative to `folder`).
-
-    Raises:
-        RecipeError: when it is no path and no packaged recipe has the name.
-    """
-    if "/" in name or name.endswith((".yaml", ".yml")):
-        return (folder or Path()) / name
-    if name in packaged_recipes():
-        return PACKAGED / f"{name}.yaml"
-    near = difflib.get_close_matches(name, packaged_recipes(), n=1)
-    hint = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(packaged_recipes())}"
-    raise RecipeError(f"no recipe is called {name!r}; {hint} (a path ends in .yaml)")
-
-
-def read_recipe(path: Path, above: tuple[Path, ...] = ()) -> Entry:
-    """What the file says, on top of what the recipe says that it `extends`.
-
-    Raises:
-        RecipeError: when a file cannot be read, or a recipe extends itself.
-    """
-    real = path.resolve()
-    if real in above:
-        chain = " extends ".join(str(step) for step in (*above[above.index(real) :], real))
-        raise RecipeError(f"{path}: a recipe cannot extend itself: {chain}")
-    entry = read_file(path)
-    values = dict(entry.value) if isinstance(entry.value, dict) else {}
-    base = values.pop("extends", None)
-    own = Entry(values, Origin(str(path)))
-    if base is None:
-        return own
-    if not isinstance(base.value, str):
-        raise RecipeError(f"{base.origin}: extends: should be the name or path of one recipe")
-    try:
-        found = find_recipe(base.value, path.parent)
-    except RecipeError as error:
-        raise RecipeError(f"{base.origin}: extends: {error}") from error
-    if not found.exists():
-        raise RecipeError(f"{base.origin}: extends: {found} is missing")
-    return merged(read_recipe(found, (*above, real)), own)
+def packaged_recipes(kind: Kind[Any] = CURATION) -> list[str]:
+    """The names of the recipes of a kind that come with Moviola, sorted."""
+    return packaged(kind)

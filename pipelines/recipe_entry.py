@@ -70,3 +70,12 @@ def merged(base: Entry, over: Entry) -> Entry:
     for key, entry in over.value.items():
         values[key] = merged(values[key], entry) if key in values else entry
     return Entry(values, over.origin)
+
+
+def as_entry(values: Any, origin: Origin) -> Entry:  # noqa: ANN401 - what JSON can hold
+    """Plain values as if they had been written at one place."""
+    if isinstance(values, dict):
+        return Entry({key: as_entry(value, origin) for key, value in values.items()}, origin)
+    if isinstance(values, list):
+        return Entry([as_entry(value, origin) for value in values], origin)
+    return Entry(values, origin)

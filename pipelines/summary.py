@@ -8,7 +8,7 @@ from dataclasses import asdict
 from curation.funnel import Step, funnel
 from curation.review import MISSING
 from curation.tables import FAILED
-from curation.views import SHARDS
+from curation.views import LATENTS, SHARDS
 from pipelines.escaping import printable
 from pipelines.findings import findings
 from pipelines.progress import StageSummary, duration
@@ -26,8 +26,9 @@ def steps_of(workspace: Workspace) -> list[Step]:
 
 
 def failed_share(steps: Sequence[Step]) -> float:
-    """The largest share of the inputs of a step that failed, 0 to 1."""
-    return max((step.num(FAILED) / step.num_in for step in steps), default=0.0)
+    """The largest share of the inputs of a step of curation that failed, 0 to 1."""
+    curated = [step for step in steps if not step.name.startswith(LATENTS)]
+    return max((step.num(FAILED) / step.num_in for step in curated), default=0.0)
 
 
 def as_text(
@@ -37,6 +38,19 @@ def as_text(
     next_command: str,
 ) -> str:
     """The funnel in numbers and hours, failures, what models found, cost by stage, the way on."""
+    lines = [*step_lines(steps), *findings(workspace), "", *cost_lines(summaries)]
+    lines += ["", f"Shards: {printable(workspace.uri)}/{SHARDS}"]
+    for step in steps:
+        if any(outcome.reason == MISSING for outcome in step.outcomes):
+            subset = step.name.rpartition("/")[2]
+            place = shlex.quote(printable(workspace.uri))
+            lines.append(f"Review: moviola review export {place} {subset} --into build/review")
+    lines.append(f"Next:   {next_command}")
+    return "\n".join(lines)
+
+
+def step_lines(steps: Sequence[Step]) -> list[str]:
+    """What went into each step, what came out, and why the rest did not."""
     lines = [f"{'':<18} {'in':>9} {'hours':>8}   {'out':>9} {'hours':>8}   lost to"]
     for step in steps:
         lost = [outcome for outcome in step.outcomes if outcome.status != "ok"]
@@ -56,21 +70,16 @@ def as_text(
         for outcome in step.outcomes
         if outcome.status == FAILED
     ]
-    if failed:
-        lines += ["", "Failed, with the error in column `error`:", *failed]
-    lines += findings(workspace)
-    lines += ["", f"{'':<18} {'rows':>9}   {'time':>8}   {'CPU':>8}"]
+    return [*lines, "", "Failed, with the error in column `error`:", *failed] if failed else lines
+
+
+def cost_lines(summaries: Sequence[StageSummary]) -> list[str]:
+    """What each stage did in this run, and what that took."""
+    lines = [f"{'':<18} {'rows':>9}   {'time':>8}   {'CPU':>8}"]
     for summary in summaries:
         rows = f"{summary.done:>9,}   {duration(summary.wall_s):>8}   {duration(summary.cpu_s):>8}"
         lines.append(f"{summary.stage:<18} {rows if summary.done else '  nothing to do'}")
-    lines += ["", f"Shards: {printable(workspace.uri)}/{SHARDS}"]
-    for step in steps:
-        if any(outcome.reason == MISSING for outcome in step.outcomes):
-            subset = step.name.rpartition("/")[2]
-            place = shlex.quote(printable(workspace.uri))
-            lines.append(f"Review: moviola review export {place} {subset} --into build/review")
-    lines.append(f"Next:   {next_command}")
-    return "\n".join(lines)
+    return lines
 
 
 def as_json(workspace: Workspace, steps: Sequence[Step], summaries: Sequence[StageSummary]) -> str:

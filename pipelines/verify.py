@@ -9,7 +9,8 @@ What is checked, and would be reported:
 - *state*: a row whose status, reason and error do not fit together.
 - *joined*: a row whose upstream row is missing or says something else.
 - *file*: a file of a table that is missing, has another size, or does not decode to its rows.
-- *sample*: a training sample whose bytes do not have the checksum in its row.
+- *sample*: a training sample whose bytes do not have the checksum in its row, or an encoded one
+  whose arrays do not have their shapes.
 - *stray*: a Parquet file beside the samples that no table names, which other readers would take in.
 """
 
@@ -21,12 +22,14 @@ from dataclasses import dataclass, field
 import duckdb
 import obstore
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from curation import tables
 from curation.funnel import WAITING, Step, funnel
-from curation.views import CAPTIONS, SHARDS, view_of
+from curation.views import CAPTIONS, LATENTS, SHARDS, view_of
+from pipelines.latent_arrays import latent_problems
 from pipelines.lease import LEASE, Holder
 from pipelines.queries import open_views, table_names
 from pipelines.workspace import Table, Workspace, storage_errors
@@ -104,13 +107,16 @@ def _step_findings(step: Step) -> Iterator[Finding]:
 def _queries(names: list[str]) -> Iterator[tuple[str, str, str, str]]:
     """Check, subject, problem, and SQL that gives the ids it concerns."""
     keys = {"sources": "uri", "videos": "video_id", "clips": "video_id", "scores": "clip_id"}
-    keys |= {name: "clip_id" for name in names if name.startswith((CAPTIONS, SHARDS))}
+    keys |= {name: "clip_id" for name in names if name.startswith((CAPTIONS, SHARDS, LATENTS))}
     for name, key in keys.items():
         view = "passes" if name == "clips" else view_of(name)
         yield "unique", name, "in several rows", _twice(key, f'"{view}"')
         yield "state", name, "status, reason and error do not fit", _states(key, f'"{view}"')
         if name in names and name != "videos":
             yield "unfinished", name, "fingerprints in one table", _mixed(f'"{view}"')
+        if name.startswith(LATENTS):
+            mixed = _mixed(f'"{view}"', "encoder_hash")
+            yield "unfinished", name, "encoders in one table", mixed
     yield "unique", "clips", "in several clips", _twice("clip_id", "clips")
     yield "unique", "selection", "in several rows", _twice("subset || ' ' || clip_id", "selection")
     yield "unique", "reviews", "in several rows", _twice("subset || ' ' || clip_id", "reviews")
@@ -132,9 +138,9 @@ def _states(key: str, view: str, error: str = " AND error IS NOT NULL") -> str:
         WHEN 'failed' THEN reason IN ({_FAILURES}){error} END, false)"""  # noqa: S608
 
 
-def _mixed(view: str) -> str:
-    return f"""SELECT DISTINCT fingerprint FROM {view}
-        WHERE (SELECT count(DISTINCT fingerprint) FROM {view}) > 1"""  # noqa: S608
+def _mixed(view: str, column: str = "fingerprint") -> str:
+    return f"""SELECT DISTINCT {column} FROM {view} WHERE {column} IS NOT NULL
+        AND (SELECT count(DISTINCT {column}) FROM {view}) > 1"""  # noqa: S608
 
 
 _JOINS = [
@@ -194,6 +200,15 @@ _JOINS = [
         WHERE h.status = 'ok' AND NOT c.is_image
             AND (h.start_s < c.start_s - 1e-6 OR h.end_s > c.end_s + 1e-6)""",
     ),
+    (
+        "unfinished",
+        "latents",
+        "of no sample, or of what was one; run `moviola encode` again",
+        """SELECT clip_id FROM latents ANTI JOIN (FROM shards WHERE status = 'ok') AS h
+        ON h.clip_id = latents.clip_id AND h.subset = latents.subset
+            AND h.video_sha256 IS NOT DISTINCT FROM latents.video_sha256
+            AND coalesce(suffix(latents.prompt, h.caption), nullif(h.caption, '') IS NULL)""",
+    ),
 ]
 
 
@@ -241,7 +256,9 @@ def _part_findings(
             part = pq.ParquetFile(file, page_checksum_verification=True)
             for rows in part.iter_batches(batch_size=ROWS_AT_ONCE):
                 counted += rows.num_rows
-                if "video_sha256" in rows.schema.names:
+                if "latent" in rows.schema.names:
+                    yield from _latent_findings(rows, subject)
+                elif "video_sha256" in rows.schema.names:
                     yield from _sample_findings(rows, subject, done)
     except (OSError, pa.ArrowException) as error:
         yield Finding("file", subject, f"does not decode: {error}")
@@ -260,6 +277,12 @@ def _sample_findings(rows: pa.RecordBatch, subject: str, done: Verification) -> 
         content = video.as_buffer()
         if content is None or tables.content_sha256(content) != sha256.as_py():
             yield Finding("sample", subject, f"{clip_id} does not have its checksum")
+
+
+def _latent_findings(rows: pa.RecordBatch, subject: str) -> Iterator[Finding]:
+    for row in rows.filter(pc.equal(rows["status"], tables.OK)).to_pylist():
+        for problem in latent_problems(row):
+            yield Finding("sample", subject, f"{row['clip_id']}: {problem}")
 
 
 def _is_written_to(workspace: Workspace) -> bool:

@@ -22,7 +22,7 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
 from curation.storage import is_remote, make_durable, store_for
-from curation.views import SHARDS
+from curation.views import LATENTS, SHARDS
 
 Metadata = dict[str, str]
 """What a commit says about itself: run, command, recipe, code."""
@@ -77,9 +77,17 @@ class Table:
     def is_plain(self) -> bool:
         """Whether the directory is also read as plain Parquet, past the Delta log: one per subset.
 
-        Such a table holds the rows of its inputs and no others; its withdrawn files are removed.
+        The withdrawn files of such a table are removed at once.
         """
         return self.name.startswith(SHARDS)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it holds the rows of its inputs and no others, because training reads it alone.
+
+        Other tables keep the rows of what is no longer among their inputs.
+        """
+        return self.name.startswith((SHARDS, LATENTS))
 
     def exists(self) -> bool:
         """Whether something was ever committed to it."""

@@ -46,10 +46,18 @@ def test_curation_knows_neither_captioning_nor_training_nor_ray() -> None:
     assert offenders("curation", "captioning", "training", "ray") == []
 
 
-def test_training_knows_the_tables_of_curation_and_nothing_else_of_it() -> None:
-    known = {"curation.tables", "curation"}
-    found = {line.partition(": ")[2] for line in offenders("training", "curation", "captioning")}
-    assert {name for name in found if not name.startswith("curation.tables.")} <= known
+KNOWN_TO_TRAINING = ("buckets", "media", "models", "settings", "stage", "storage", "tables")
+"""Modules of curation that training may use."""
+
+
+def test_training_knows_a_few_modules_of_curation_and_nothing_of_captioning() -> None:
+    known = tuple(f"curation.{name}" for name in KNOWN_TO_TRAINING)
+    found = [
+        line
+        for line in offenders("training", "curation", "captioning", "ray")
+        if not f"{line.partition(': ')[2]}.".startswith(tuple(f"{name}." for name in known))
+    ]
+    assert found == []
 
 
 def test_only_media_touches_containers_and_codecs() -> None:
@@ -64,14 +72,41 @@ def test_no_pickle_of_data() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("package", ["curation", "captioning", "training"])
-def test_importing_a_package_loads_neither_ray_nor_torch(package: str) -> None:
+def module_names(package: str) -> list[str]:
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in modules(package)]
-    names = [name.removesuffix(".__init__") for name in names]
-    code = f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\n"
-    code += "sys.exit(', '.join({'ray', 'torch'} & set(sys.modules)) or 0)"
+    return [name.removesuffix(".__init__") for name in names]
+
+
+def loaded(names: list[str], then: str = "") -> set[str]:
+    """Every module that is loaded once a new Python has imported these."""
+    code = f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\n{then}\n"
+    code += "sys.stderr.write(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("package", ["curation", "captioning"])
+def test_importing_a_package_loads_neither_ray_nor_torch(package: str) -> None:
+    assert not {"ray", "torch"} & loaded(module_names(package))
+
+
+def test_importing_training_loads_no_ray_and_no_library_of_models() -> None:
+    large = {"ray", "transformers", "diffusers", "open_clip", "torchvision"}
+    assert not large & loaded(module_names("training"))
+
+
+def test_the_settings_and_the_stage_of_training_load_no_torch() -> None:
+    names = [name for name in module_names("training") if name.endswith("settings")]
+    assert not {"ray", "torch"} & loaded([*names, "training.encode", "training.pixels"])
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["encode", "--help"], ["encode", "train-demo", "--print-config"]]
+)
+def test_the_command_line_loads_neither_ray_nor_torch_before_it_has_work(words: list[str]) -> None:
+    then = f"from pipelines.cli import app; app({words!r}, standalone_mode=False)"
+    assert not {"ray", "torch"} & loaded(["pipelines.cli"], then)
 
 
 def test_the_packages_are_the_ones_of_this_project() -> None:
@@ -108,11 +143,13 @@ def test_the_wheel_holds_the_four_packages_with_their_data_and_works_elsewhere(
         archive.extractall(tmp_path / "site")
     code = (
         f"import sys; sys.path[:0] = [{str(tmp_path / 'site')!r}]\n"
-        "from pipelines.recipe import PACKAGED, load_recipe, packaged_recipes\n"
+        "from pipelines.recipe import PACKAGED, TRAINING, load_recipe, packaged_recipes\n"
+        "from pipelines.training_recipe import load_training_recipe\n"
         "from curation.models.taxonomy import read_taxonomy\n"
         "from pipelines.asset_lock import read_lock\n"
         f"assert str(PACKAGED).startswith({str(tmp_path)!r}), PACKAGED\n"
         "read_lock(), read_taxonomy(), [load_recipe(name) for name in packaged_recipes()]\n"
+        "assert [load_training_recipe(name) for name in packaged_recipes(TRAINING)]\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
