@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import get_args
 
 import click
 import pyarrow.compute as pc
@@ -24,60 +23,63 @@ from pipelines import doctor as doctor_checks
 from pipelines import models as model_files
 from pipelines import queries, summary
 from pipelines.caption_sheet import PAGE, write_caption_sheet
-from pipelines.cli_review import json_option, review, workspace_argument
+from pipelines.cli_model import average, generate, train, train_tae
+from pipelines.cli_options import (
+    FAILED_ROWS,
+    INTERRUPTED,
+    STORAGE,
+    USAGE,
+    dry_run_option,
+    json_option,
+    limit_option,
+    optional_workspace_option,
+    print_config_option,
+    progress_option,
+    recipe_argument,
+    retry_option,
+    set_option,
+    workspace_argument,
+    workspace_option,
+)
+from pipelines.cli_review import review
+from pipelines.cli_training import encode
 from pipelines.curate import STAGES, Curation, passed_over, plans
 from pipelines.escaping import printable
 from pipelines.explain import explain as explain_one
 from pipelines.explain_text import as_lines
 from pipelines.progress import Progress, Style
-from pipelines.recipe import LoadedRecipe, load_recipe
+from pipelines.recipe import LoadedRecipe, Recipe, load_recipe
 from pipelines.report import write_report
 from pipelines.run import Run
 from pipelines.verify import verify as verify_workspace
 from pipelines.worker import StageError
 from pipelines.workspace import StorageError, Workspace
 
-USAGE, FAILED_ROWS, STORAGE, INTERRUPTED = 2, 3, 4, 130
-
-recipe_argument = click.argument("recipe", metavar="RECIPE")
-workspace_option = click.option(
-    "--workspace", required=True, help="Directory, s3://, gs:// or az:// prefix."
-)
 input_option = click.option(
     "--input", "inputs", multiple=True, help="Folder, glob, file, URI or manifest; repeatable."
-)
-set_option = click.option(
-    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Overrides a recipe key; repeatable."
-)
-limit_option = click.option(
-    "--limit", type=click.IntRange(min=0), help="At most so many rows per stage."
-)
-retry_option = click.option("--retry-failed", is_flag=True, help="Tries failed rows again.")
-progress_option = click.option(
-    "--progress",
-    type=click.Choice(get_args(Style)),
-    help="How to show progress, on standard error.",
 )
 
 
 @click.group()
 @click.version_option(package_name="moviola")
 def app() -> None:
-    """Turns raw footage into training shards."""
+    """Turns raw footage into training shards, and trains on them."""
 
 
 app.add_command(review)
+for command in (encode, train_tae, train, generate, average):
+    app.add_command(command)
 
 
 @app.command()
 @recipe_argument
-@click.option("--workspace", default="", help="Directory, s3://, gs:// or az:// prefix.")
+@optional_workspace_option
 @input_option
 @set_option
 @limit_option
 @retry_option
-@click.option("--dry-run", is_flag=True, help="Says what would be done, and does nothing.")
-@click.option("--print-config", is_flag=True, help="Prints every value and where it comes from.")
+@dry_run_option
+@print_config_option
 @progress_option
 @json_option
 def curate(
@@ -271,7 +273,7 @@ def doctor(workspace: str | None, as_json: bool) -> None:
 def main() -> None:
     """Entry point of the command: every error the user can mend is one message and an exit code."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    for package in ("curation", "pipelines"):
+    for package in ("curation", "pipelines", "training"):
         logging.getLogger(package).setLevel(logging.INFO)
     sys.exit(_exit_code())
 
@@ -302,7 +304,7 @@ def _say(message: str, code: int) -> int:
 
 @contextmanager
 def _at_work(
-    loaded: LoadedRecipe,
+    loaded: LoadedRecipe[Recipe],
     workspace: Workspace,
     progress: Style | None = None,
     limit: int | None = None,
@@ -339,16 +341,16 @@ def _finish(work: Curation, as_json: bool) -> None:
 
 
 def _print_plans(
-    loaded: LoadedRecipe, place: Workspace, found: Inputs, limit: int | None, retry_failed: bool
+    loaded: LoadedRecipe[Recipe],
+    place: Workspace,
+    found: Inputs,
+    limit: int | None,
+    retry_failed: bool,
 ) -> None:
     size = pc.sum(found.rows["size_bytes"]).as_py() or 0
     sys.stdout.write(f"inputs: {found.rows.num_rows:,} files, {size:,} bytes\n")
     for plan in plans(loaded.recipe, place, found, limit, retry_failed):
-        withdrawn = "".join(f", {count:,} withdrawn: {why}" for why, count in plan.reasons.items())
-        sys.stdout.write(
-            f"{plan.stage}: {plan.total:,} known, {plan.done:,} done, "
-            f"{plan.todo.num_rows:,} to do{withdrawn}\n"
-        )
+        sys.stdout.write(f"{plan.line()}\n")
     sys.stdout.write("what is still to be probed and decoded will add to the later stages\n")
 
 

@@ -1,0 +1,43 @@
+"""What makes the same numbers come faster, or in less memory."""
+
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+
+import torch
+from torch.utils.checkpoint import checkpoint
+
+from training.settings import MachineSettings
+from training.transformer import Transformer
+
+
+def accelerate(model: Transformer, settings: MachineSettings) -> None:
+    """Prepares the blocks: first to keep their inputs only, then compiled, each as one graph.
+
+    Names of parameters stay as they are.
+    """
+    for block in model.blocks.values():
+        if settings.activation_checkpointing:
+            block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+        if settings.compile:
+            block.compile(fullgraph=True)
+
+
+def autocast(settings: MachineSettings) -> AbstractContextManager[object]:
+    """The precision of blocks: weights stay in float32, and so do the loss and times."""
+    if settings.precision == "float32":
+        return nullcontext()
+    return torch.autocast(settings.device, dtype=torch.bfloat16)
+
+
+def device_of(settings: MachineSettings) -> torch.device:
+    """The device.
+
+    Raises:
+        ValueError: `cuda` is asked for, and there is none.
+    """
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            "machine.device is cuda, and PyTorch finds no GPU here; `moviola doctor` says what is "
+            "missing, and --set machine.device=cpu does without"
+        )
+    return torch.device(settings.device)

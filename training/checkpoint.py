@@ -1,0 +1,169 @@
+"""Checkpoints: tensors by torch's distributed checkpoint as safetensors, and a small JSON beside.
+
+A checkpoint is written into a folder of another name, made durable, and only then given its own; so
+a folder `step-…` is whole when it appears. What happens to it later, such as a copy that broke off,
+is found by the sizes that it lists, and the newest whole one is used.
+"""
+
+import errno
+import json
+import logging
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.hf_storage import (
+    HuggingFaceStorageReader,
+    HuggingFaceStorageWriter,
+)
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+
+from curation.storage import make_durable
+
+STATE, FILES = "state.json", "files.json"
+
+logger = logging.getLogger(__name__)
+
+
+class CheckpointError(OSError):
+    """A checkpoint cannot be written; the message says why, and what is still there."""
+
+
+def folder_of(parent: Path, step: int) -> Path:
+    """Where the checkpoint of a step lies."""
+    return parent / f"step-{step:08d}"
+
+
+def save(
+    parent: Path, step: int, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]
+) -> Path:
+    """Writes the checkpoint of a step; it appears whole or not at all.
+
+    Args:
+        parent: the folder of the stage's checkpoints.
+        step: the optimizer steps that are done.
+        tensors: everything to be read back bit by bit, under names that stay the same.
+        state: everything else, as JSON.
+
+    Raises:
+        CheckpointError: it cannot be written; what was there before is untouched.
+    """
+    folder = folder_of(parent, step)
+    # Not `step-…`: what a crash leaves behind is never taken for a checkpoint.
+    aside = parent / f".writing-{folder.name}"
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        writer = HuggingFaceStorageWriter(str(aside), save_distributed=True)
+        with _alone():
+            state_dict_saver.save(
+                dict(tensors), storage_writer=writer, no_dist=not dist.is_initialized()
+            )
+        (aside / STATE).write_text(json.dumps(dict(state)), encoding="utf-8")
+        sizes = {path.name: path.stat().st_size for path in sorted(aside.iterdir())}
+        (aside / FILES).write_text(json.dumps(sizes), encoding="utf-8")
+        for path in aside.iterdir():
+            make_durable(str(path))
+        if folder.exists():  # a broken one, which is why this step was done again
+            shutil.rmtree(folder)
+        aside.rename(folder)
+        make_durable(str(folder))
+    except (OSError, CheckpointException) as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise CheckpointError(_sentence(folder, error)) from error
+    return folder
+
+
+def _sentence(folder: Path, error: OSError | CheckpointException) -> str:
+    causes: list[BaseException] = [error]
+    if isinstance(error, CheckpointException):
+        causes += [failure[0] for failure in error.failures.values()]
+    full = any(
+        getattr(cause, "errno", None) == errno.ENOSPC or "o space left" in str(cause)
+        for cause in causes
+    )
+    if not full:
+        return f"the checkpoint {folder} cannot be written: {causes[-1]}"
+    place = next(path for path in (folder, *folder.parents) if path.exists())
+    return (
+        f"no space left for the checkpoint {folder}: {shutil.disk_usage(place).free:,} bytes are "
+        "free there. The checkpoints before it are whole; make room and type the same command again"
+    )
+
+
+def newest(parent: Path) -> Path | None:
+    """The newest checkpoint that is whole; says in the log what it passes over."""
+    for folder in sorted(parent.glob("step-*"), reverse=True):
+        problem = _problem(folder)
+        if problem is None:
+            return folder
+        logger.warning("%s is not whole (%s): the one before it is used", folder, problem)
+    return None
+
+
+def _problem(folder: Path) -> str | None:
+    """What is wrong with it, by the sizes of its files."""
+    try:
+        sizes = json.loads((folder / FILES).read_text(encoding="utf-8"))
+        json.loads((folder / STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        return str(error)
+    if not isinstance(sizes, dict):
+        return f"{FILES} is no list of files"
+    for name, size in sizes.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != size:
+            return f"{name} has {path.stat().st_size:,} bytes of {size:,}"
+    return None
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """The JSON of a whole checkpoint."""
+    state: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    return state
+
+
+def load(folder: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Reads a checkpoint into tensors of the same names and shapes, in place.
+
+    Raises:
+        ValueError: it lacks one of them, or has it in another shape.
+    """
+    stored = HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
+    for name, tensor in tensors.items():
+        found = stored.get(name)
+        shape = tuple(found.size) if isinstance(found, TensorStorageMetadata) else None
+        if shape != tuple(tensor.shape):
+            there = "is missing" if shape is None else f"has shape {shape}"
+            raise ValueError(
+                f"{folder} is of another model: {name} {there}, and {tuple(tensor.shape)} is needed"
+            )
+    reader = HuggingFaceStorageReader(str(folder))
+    with _alone():
+        state_dict_loader.load(
+            dict(tensors), storage_reader=reader, no_dist=not dist.is_initialized()
+        )
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Without the warning that one process alone is meant: it is."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+        yield
+
+
+def prune(parent: Path, keep: int) -> None:
+    """Removes all but the newest `keep` checkpoints, and what writing has left behind."""
+    folders = sorted(parent.glob("step-*"))
+    for folder in [*folders[: max(len(folders) - keep, 0)], *parent.glob(".writing-*")]:
+        shutil.rmtree(folder, ignore_errors=True)

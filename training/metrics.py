@@ -1,0 +1,86 @@
+"""What a stage says of itself: lines of JSON that are the record, and TensorBoard to look at."""
+
+import json
+import logging
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+
+class Metrics:
+    """Writes `<folder>/metrics.jsonl` and `<folder>/tensorboard/`."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        """Opens both.
+
+        Args:
+            folder: the stage's.
+            step: where the run goes on: what a run that was cut off has said of later steps is
+                removed, as those steps are done again.
+        """
+        self.path = folder / "metrics.jsonl"
+        _keep_up_to(self.path, step)
+        self._file = self.path.open("a", encoding="utf-8")
+        self._board = _board(folder / "tensorboard", step)
+
+    def write(self, kind: str, step: int, values: Mapping[str, Any]) -> None:
+        """Adds a line `{"kind": …, "step": …, …}`, and its numbers to TensorBoard."""
+        line = {"kind": kind, "step": step} | dict(values)
+        self._file.write(json.dumps(line, allow_nan=False) + "\n")
+        self._file.flush()
+        if self._board is not None:
+            for name, value in values.items():
+                if isinstance(value, int | float) and not isinstance(value, bool):
+                    self._board.add_scalar(f"{kind}/{name}", value, step)
+
+    def image(self, name: str, step: int, picture: Any) -> None:  # noqa: ANN401 - uint8 [H, W, 3]
+        """Shows a picture on TensorBoard."""
+        if self._board is not None:
+            self._board.add_image(name, picture, step, dataformats="HWC")
+
+    def close(self) -> None:
+        """Ends both files."""
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def read_metrics(folder: Path, kind: str) -> list[dict[str, Any]]:
+    """The lines of a kind that a stage has written, in order."""
+    path = folder / "metrics.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    found = [json.loads(line) for line in lines]
+    return [line for line in found if line["kind"] == kind]
+
+
+def finite(value: float) -> float | None:
+    """The number, or None for one that JSON does not have."""
+    return value if math.isfinite(value) else None
+
+
+def _keep_up_to(path: Path, step: int) -> None:
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            is_kept = json.loads(line)["step"] <= step
+        except (ValueError, KeyError, TypeError):
+            continue  # the line that a killed run was writing
+        if is_kept:
+            kept.append(line + "\n")
+    path.write_text("".join(kept), encoding="utf-8")
+
+
+def _board(folder: Path, step: int) -> Any:  # noqa: ANN401 - a SummaryWriter, or None
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        logger.warning(
+            "tensorboard is not installed, so nothing is written for it; metrics.jsonl is"
+        )
+        return None
+    return SummaryWriter(str(folder), purge_step=step + 1)

@@ -1,0 +1,144 @@
+"""The folder of a run: what was asked for, by which versions, stage by stage what came of it.
+
+RUN/recipe.json              every value of the recipe
+RUN/versions.json            of the packages that matter, and of this machine
+RUN/<stage>/data.json        the versions of the tables that it reads, and of the encoders
+RUN/<stage>/metrics.jsonl    lines of training, evaluations and samples; tensorboard/ the same
+RUN/<stage>/checkpoints/     step-00001000/ …
+RUN/<stage>/samples/         step-00001000/ …
+RUN/<stage>/model.safetensors   the result: there when the stage is finished
+"""
+
+import fcntl
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from curation.storage import make_durable
+from training.settings import TrainingRecipe
+
+PACKAGES = ("moviola", "torch", "safetensors", "transformers", "tokenizers", "diffusers")
+
+FREE = ("machine", "checkpoints", "samples", "evaluation", "generation")
+"""Groups of a recipe that change nothing of what is learnt, but for rounding."""
+
+FREE_ENDS = (".data.tokens_per_micro_batch", ".data.max_unreadable_share")
+
+
+class RunFolder:
+    """A local folder; `opened` makes or checks it, and holds it for one process."""
+
+    def __init__(self, path: Path) -> None:
+        """Names it.
+
+        Args:
+            path: the folder, which need not exist yet.
+        """
+        self.path = path
+
+    def stage(self, name: str) -> Path:
+        """The folder of a stage."""
+        return self.path / name
+
+    def result(self, name: str) -> Path:
+        """The weights that a finished stage leaves."""
+        return self.stage(name) / "model.safetensors"
+
+    def recipe(self) -> TrainingRecipe:
+        """The recipe that it was started with.
+
+        Raises:
+            ValueError: there is no run, or its recipe is of another version of Moviola.
+        """
+        path = self.path / "recipe.json"
+        if not path.is_file():
+            raise ValueError(f"{self.path} is no run: there is no {path.name} in it")
+        try:
+            return TrainingRecipe.model_validate_json(path.read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{path} is no training recipe of this version: {error}") from error
+
+    @contextmanager
+    def opened(self, recipe: TrainingRecipe) -> Iterator[None]:
+        """Makes it, or goes on with it; nobody else writes to it meanwhile.
+
+        Raises:
+            ValueError: another process trains in it, or it was started with another recipe.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ValueError(f"another process trains in {self.path}") from None
+            self._check(recipe)
+            write_json(self.path / "recipe.json", recipe.model_dump(mode="json"))
+            write_json(self.path / "versions.json", versions())
+            yield
+
+    def _check(self, recipe: TrainingRecipe) -> None:
+        if not (self.path / "recipe.json").exists():
+            return
+        changes = [
+            change
+            for change in differences(self.recipe(), recipe)
+            if self._has_begun(change.partition(":")[0])
+        ]
+        if changes:
+            raise ValueError(
+                f"{self.path} was started with another recipe, so going on would train another "
+                f"model: {'; '.join(changes)}. Name another folder with --run, or keep these"
+            )
+
+    def _has_begun(self, key: str) -> bool:
+        """Whether something was done already that depends on the key."""
+        group, _, rest = key.partition(".")
+        if group == "stages":
+            return self.stage(rest.split(".")[0]).exists()
+        return any((self.path / name).exists() for name in self.recipe().stages)
+
+
+def differences(before: TrainingRecipe, after: TrainingRecipe) -> list[str]:
+    """What is different and matters to what is learnt, as `key: before -> after`."""
+    old, new = (dict(_leaves(one.model_dump(mode="json"))) for one in (before, after))
+    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    return [
+        f"{key}: {json.dumps(old.get(key))} -> {json.dumps(new.get(key))}"
+        for key in keys
+        if key.split(".")[0] not in FREE and not key.endswith(FREE_ENDS)
+    ]
+
+
+def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{above}{name}.")
+        else:
+            yield above + name, value
+
+
+def versions() -> dict[str, str]:
+    """Of Python, the packages that matter, and the devices."""
+    found = {"python": platform.python_version(), "machine": platform.platform()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    gpus = [torch.cuda.get_device_name(one) for one in range(torch.cuda.device_count())]
+    return found | {"cpu_threads": str(torch.get_num_threads()), "gpus": ", ".join(gpus) or "none"}
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Writes a file of JSON that is there whole or not at all."""
+    aside = path.with_name(f".{path.name}")
+    aside.write_text(json.dumps(dict(values), indent=2) + "\n", encoding="utf-8")
+    make_durable(str(aside))
+    aside.rename(path)
+    make_durable(str(path))
