@@ -134,7 +134,7 @@ def _steps(
         is_last = state.step == stage.steps
         if state.step % recipe.machine.log_every_steps == 0 or is_last:
             metrics.write("train", state.step, _line(state, report) | speed.figures())
-            state.error, state.elements = 0.0, 0
+            state.error, state.floor, state.elements = 0.0, 0.0, 0
             speed = _Speed(work, state)
         if state.step % recipe.evaluation.every_steps == 0 or is_last:
             feed.pause()
@@ -154,6 +154,7 @@ def _line(state: TrainingState, report: StepReport) -> dict[str, Any]:
     """What a line of metrics says of the steps since the line before."""
     return {
         "loss": state.error / state.elements,
+        "floor_gaussian": state.floor / state.elements,
         "grad_norm": report.grad_norm,
         "learning_rate": report.learning_rate,
         "epoch": state.data.epoch,

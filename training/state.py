@@ -37,6 +37,9 @@ class TrainingState:
     error: float = 0.0
     """Sum of squared errors since the last line of metrics."""
 
+    floor: float = 0.0
+    """The Gaussian floor of their loss, summed likewise."""
+
     elements: int = 0
     """Elements that they are over."""
 
@@ -70,7 +73,8 @@ class TrainingState:
         self.step, self.optimizer_steps = plain["step"], plain["optimizer_steps"]
         self.data = State(**plain["data"])
         self.plateau = Plateau.of(plain["plateau"])
-        self.error, self.elements = plain["error"], plain["elements"]
+        self.error, self.floor = plain["error"], plain["floor"]
+        self.elements = plain["elements"]
         self.unreadable = plain["unreadable"]
         set_steps(self.model, self.optimizer, self.optimizer_steps)
 
@@ -81,6 +85,7 @@ class TrainingState:
             "data": {"epoch": self.data.epoch, "step": self.data.step},
             "plateau": self.plateau.state(),
             "error": self.error,
+            "floor": self.floor,
             "elements": self.elements,
             "unreadable": self.unreadable,
         }

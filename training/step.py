@@ -38,6 +38,9 @@ class StepReport:
     loss: float
     """Mean squared error over all elements of the batch."""
 
+    floor: float
+    """What it could not be below if the latents were white Gaussian noise, at these times."""
+
     sample_losses: tuple[float, ...]
     """The same for each sample."""
 
@@ -83,11 +86,15 @@ def take_step(
     state.optimizer_steps += 1
     state.ema.update(state.step)
     state.data = batch.next_state
+    floor = float(floors.gaussian_floor(batch.times).mean())
     state.error += loss * count
+    state.floor += floor * count
     state.elements += count
     state.unreadable += len(batch.unreadable)
     losses = tuple(per_sample.tolist())
-    return StepReport(state.step, loss, losses, grad_norm, rate, batch, time.monotonic() - began)
+    return StepReport(
+        state.step, loss, floor, losses, grad_norm, rate, batch, time.monotonic() - began
+    )
 
 
 def micro_batches(batch: Batch, tokens: int | None) -> Iterator[Batch]:

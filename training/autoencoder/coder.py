@@ -131,8 +131,7 @@ class TaeCoder(Autoencoder):
     def load(self, device: Device, precision: Precision = "float32") -> None:
         """Reads and checks the weights."""
         model = read_weights(self._folder, self.description, self._architecture)
-        model.to(device).requires_grad_(False)
-        self._model = model.to(memory_format=torch.channels_last_3d)
+        self._model = model.to(device).requires_grad_(False)
         if precision == "bfloat16":
             self._cast = torch.autocast(device, torch.bfloat16)
         shape = (1, -1, 1, 1, 1)

@@ -22,6 +22,10 @@ CONFIG, WEIGHTS = "config.json", "diffusion_pytorch_model.safetensors"
 CLASS = re.compile(r"Autoencoder\w+", re.ASCII)
 
 
+LATENTS_AT_ONCE = {"AutoencoderKLCogVideoX": 2}
+"""Latent frames after the first that a model takes together: of 2, CogVideoX decodes 8 frames."""
+
+
 class DiffusersCoder(Autoencoder):
     """Any of diffusers' causal video autoencoders, with its own statistics of latents."""
 
@@ -65,22 +69,27 @@ class DiffusersCoder(Autoencoder):
             raise ValueError(
                 f"{self._folder} wants {self._class}, which diffusers {diffusers.__version__} lacks"
             )
+        self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         try:
             model = found.from_pretrained(
-                self._folder, local_files_only=True, use_safetensors=True, low_cpu_mem_usage=False
+                self._folder,
+                local_files_only=True,
+                use_safetensors=True,
+                low_cpu_mem_usage=False,
+                torch_dtype=self._dtype,
             )
         except (OSError, RuntimeError, required("safetensors").SafetensorError) as error:
             raise ValueError(f"{self._folder} holds no whole {self._class}: {error}") from error
-        self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-        self._model = model.to(device, self._dtype).eval().requires_grad_(False)
+        self._model = model.to(device).eval().requires_grad_(False)
         self._device = torch.device(device)
         shape = (1, -1, 1, 1, 1)
         self._mean = torch.tensor(self.mean, device=device).view(shape)
         self._std = torch.tensor(self.std, device=device).view(shape)
 
     def latent_frames(self, num_frames: int) -> int:
-        """One, and one for each `time factor` begun after the first frame."""
-        return 1 + -(-(num_frames - 1) // self._time_factor)
+        """One, and one for each `time factor` of frames begun after the first."""
+        together = LATENTS_AT_ONCE.get(self._class, 1)
+        return 1 + together * -(-(num_frames - 1) // (together * self._time_factor))
 
     @torch.no_grad()
     def encode(self, video_bcthw: Tensor) -> Tensor:
@@ -112,6 +121,12 @@ class DiffusersCoder(Autoencoder):
             # LTX-Video's later decoders also take away noise; there is none in these.
             arguments["temb"] = torch.zeros(len(latents), device=self._device, dtype=self._dtype)
         video = self._model.decode(latents.to(self._dtype), **arguments).sample.float()
+        expected = 1 + (latents.shape[2] - 1) * self._time_factor
+        if video.shape[2] != expected:
+            raise ValueError(
+                f"{self._class} in {self._folder} made {video.shape[2]} frames of "
+                f"{latents.shape[2]} latent frames where {expected} were expected"
+            )
         return cast(Tensor, video[:, :, :num_frames].clamp(-1, 1))
 
 

@@ -34,15 +34,15 @@ class PatchDiscriminator(nn.Module):
 
     def reset(self, seed: int) -> None:
         """The weights to start from."""
-        initialise(self, seed, _std_of)
+        initialise(self, seed, self._std_of)
 
     def forward(self, video_bcthw: Tensor) -> Tensor:
         """Answers, above 0 for real, `[B * T, 1, H', W']` of a video in [-1, 1], at least 32 px."""
         frames = video_bcthw.transpose(1, 2).flatten(0, 1)
         return cast(Tensor, self.layers(frames))
 
-
-def _std_of(name: str, parameter: nn.Parameter) -> float | None:
-    if parameter.ndim == 4:
-        return 1 / math.sqrt(math.prod(parameter.shape[1:]))
-    return None
+    def _std_of(self, name: str, parameter: nn.Parameter) -> float | None:
+        module_name, _, kind = name.rpartition(".")
+        if not isinstance(self.get_submodule(module_name), nn.Conv2d):
+            return None
+        return 0.0 if kind == "bias" else 1 / math.sqrt(math.prod(parameter.shape[1:]))

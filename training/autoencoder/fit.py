@@ -136,7 +136,7 @@ class Fitting:
         self._num_clips = {"trained": len(trained), "held_out": len(held)}
         model = Tae(settings.architecture)
         model.reset(seed)
-        self._model = model.to(self._device).to(memory_format=torch.channels_last_3d)
+        self._model = model.to(self._device)
         self._objective = Objective(self._fit.losses, seed, self._device, weights)
         self._optimizer = _adamw(model, self._fit)
         judge = self._objective.discriminator

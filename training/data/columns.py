@@ -129,8 +129,8 @@ def weights(rows: pa.Table, table: str) -> npt.NDArray[np.float64]:
     return found
 
 
-def latent_buckets(rows: pa.Table, table: str) -> Buckets:
-    """The buckets of latents, by their shapes.
+def latent_buckets(rows: pa.Table, table: str) -> tuple[int, Buckets]:
+    """The channels of latents, and their buckets by their shapes.
 
     Raises:
         ValueError: a shape is none, or they do not all have the same channels.
@@ -144,7 +144,7 @@ def latent_buckets(rows: pa.Table, table: str) -> Buckets:
         )
     is_image = rows["num_frames"].to_numpy() == 1
     images[is_image] = shapes[is_image]
-    return _numbered(shapes[:, 1:], images[:, 1:])
+    return int(channels[0]), _numbered(shapes[:, 1:], images[:, 1:])
 
 
 def _shapes(rows: pa.Table, column: str, table: str) -> Numbers:

@@ -43,6 +43,9 @@ class SampleIndex:
     keys: Keys
     """Of the ids, for `draws`."""
 
+    channels: int
+    """Of stored latents; 0 for shards."""
+
     buckets: tuple[Bucket, ...]
     bucket: Rows
     """Of `buckets`."""
@@ -131,9 +134,10 @@ def read_index(
         rows = selected(rows, selection, settings.subset)
     if of_latents:
         check_hash(rows["encoder_hash"], expected_hash, table)
-        buckets, bucket, image_bucket = latent_buckets(rows, table)
+        channels, (buckets, bucket, image_bucket) = latent_buckets(rows, table)
     else:
         assert shard_bucket is not None
+        channels = 0
         buckets, bucket, image_bucket = sample_buckets(rows, shard_bucket)
     video_ids = rows["video_id"].combine_chunks()
     index = SampleIndex(
@@ -141,6 +145,7 @@ def read_index(
         ids=rows["clip_id"].combine_chunks(),
         video_ids=video_ids,
         keys=keys_of(rows["clip_id"].to_pylist()),
+        channels=channels,
         buckets=buckets,
         bucket=bucket,
         image_bucket=image_bucket,

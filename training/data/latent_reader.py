@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
+from training.data.buckets import Bucket
 from training.data.index import SampleIndex
 from training.data.readers import BrokenSample, Example, Reader
 from training.data.rows import CACHE_BYTES
@@ -34,11 +35,11 @@ class LatentReader(Reader):
         self._text = {spec.name: spec for spec in text}
 
     def _columns(self, of_middle: bool) -> Sequence[str]:
-        return ("clip_id", *_arrays(of_middle), "text")
+        return ("image_latent" if of_middle else "latent", "text")
 
-    def _made(self, stored: pa.Table, of_middle: bool) -> Example:
-        content, shape = (stored[name][0] for name in _arrays(of_middle))
-        latent = array(content, shape.as_py(), "float16", "its latent")
+    def _made(self, stored: pa.Table, bucket: Bucket, of_middle: bool) -> Example:
+        shape = (self.index.channels, bucket.frames, bucket.height, bucket.width)
+        latent = array(stored[0][0], shape, "float16", "its latent")
         said: dict[str, npt.NDArray[Any]] = {}
         texts = stored["text"][0].values
         for one in range(0 if texts is None else len(texts)):
@@ -63,10 +64,6 @@ class LatentReader(Reader):
         if not np.isfinite(values).all():
             raise BrokenSample(f"its text of {name} has values that are not finite")
         return values
-
-
-def _arrays(of_middle: bool) -> tuple[str, str]:
-    return ("image_latent", "image_shape") if of_middle else ("latent", "latent_shape")
 
 
 def array(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from curation.media.errors import MediaError
+from training.data.buckets import Bucket
 from training.data.index import SampleIndex
 from training.data.rows import CACHE_BYTES, RowReader
 
@@ -66,9 +67,7 @@ class Reader(ABC):
         try:
             if isinstance(stored, str):
                 raise BrokenSample(stored)
-            if stored["clip_id"][0].as_py() != (id := index.ids[row].as_py()):
-                raise BrokenSample(f"its place in the table is not that of {id}")
-            example = self._made(stored, is_image and not self._has_images)
+            example = self._made(stored, bucket, is_image and not self._has_images)
             shape = tuple(example.latent.shape[1:])
             if shape != (bucket.frames, bucket.height, bucket.width):
                 raise BrokenSample(f"its latent is {shape}, and its bucket {bucket.name}")
@@ -81,11 +80,11 @@ class Reader(ABC):
 
     @abstractmethod
     def _columns(self, of_middle: bool) -> Sequence[str]:
-        """What is read of the table, `clip_id` among it; `of_middle` as for `_made`."""
+        """What is read of the table; `of_middle` as for `_made`."""
 
     @abstractmethod
-    def _made(self, stored: pa.Table, of_middle: bool) -> Example:
-        """The example of one stored row; `of_middle` for the middle frame of a clip.
+    def _made(self, stored: pa.Table, bucket: Bucket, of_middle: bool) -> Example:
+        """The example of one stored row of a bucket; `of_middle` for the middle frame of a clip.
 
         Raises:
             BrokenSample, MediaError: there is none.

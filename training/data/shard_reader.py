@@ -46,10 +46,10 @@ class ShardReader(Reader):
 
     def _columns(self, of_middle: bool) -> Sequence[str]:
         prompt = ("fps", "fps_token", "camera_prefix", "caption")
-        return ("clip_id", "video", "bucket", "num_frames", *prompt)
+        return ("video", "bucket", "num_frames", *prompt)
 
     @torch.no_grad()
-    def _made(self, stored: pa.Table, of_middle: bool) -> Example:
+    def _made(self, stored: pa.Table, bucket: Bucket, of_middle: bool) -> Example:
         [row] = stored.to_pylist()
         [prompt] = latent_inputs(stored, self._settings)["prompt"].to_pylist()
         if not row["video"] or prompt is None:
