@@ -1,6 +1,8 @@
 # Every target prints the command it runs, so that you can run it without make.
 PYTHON    ?= python3
 RECIPE    ?= movie-gen-256p
+TRAINING  ?= $(if $(filter command line,$(origin RECIPE)),$(RECIPE),movie-gen-train)
+RUN       ?= build/run
 WORKSPACE ?= build/workspace
 ARGS      ?=
 
@@ -11,6 +13,7 @@ STAMP   := .venv/.installed
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format docs bench clean
 .PHONY: curate stage select captions review-export review-import models verify explain report sql doctor
+.PHONY: train-tae encode train generate average
 
 need = $(if $($(1)),,$(error $(1)= is missing: make $@ $(1)=$(2)))
 
@@ -31,11 +34,16 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,models,training]'
 	@touch $@
 
-demo: setup ## Curate Big Buck Bunny and its trailer to captioned shards, verify them, show five captions
+demo: setup ## Curate Big Buck Bunny and its trailer, train a tiny model on the clips, generate one
 	$(BIN)/python -m pipelines.assets demo --into build/footage
 	$(MOVIOLA) curate demo --input build/footage/manifest.csv --workspace build/demo $(ARGS)
 	$(MOVIOLA) verify build/demo
 	$(MOVIOLA) captions build/demo --into build/captions --count 5
+	$(MOVIOLA) train-tae train-demo --workspace build/demo
+	$(MOVIOLA) encode train-demo --workspace build/demo
+	$(MOVIOLA) verify build/demo
+	$(MOVIOLA) train train-demo --workspace build/demo --run build/demo-run
+	$(MOVIOLA) generate build/demo-run --prompt "a grey rabbit on a green meadow" --into build/generated
 
 test: setup ## Run the tests; ARGS="tests/curation -k motion" runs some of them
 	$(BIN)/python -m pytest $(ARGS)
@@ -94,3 +102,19 @@ sql: setup ## Ask DuckDB: QUERY="select reason, count(*) from selection group by
 
 doctor: setup ## Check this machine, and the workspace if one is given
 	$(MOVIOLA) doctor $(if $(filter command line,$(origin WORKSPACE)),--workspace '$(WORKSPACE)') $(ARGS)
+
+##@ Your model
+train-tae: setup ## Train the autoencoder of a training RECIPE= on the shards of WORKSPACE=
+	$(MOVIOLA) train-tae '$(TRAINING)' --workspace '$(WORKSPACE)' $(ARGS)
+
+encode: setup ## Encode the shards that a training RECIPE= reads into latents
+	$(MOVIOLA) encode '$(TRAINING)' --workspace '$(WORKSPACE)' $(ARGS)
+
+train: setup ## Train the model of a training RECIPE= into RUN=; the same line again resumes
+	$(MOVIOLA) train '$(TRAINING)' --workspace '$(WORKSPACE)' --run '$(RUN)' $(ARGS)
+
+generate: setup ## Generate a video: PROMPT="a dog on a beach" RUN= INTO=folder ARGS="--seed 1"
+	$(call need,PROMPT,"a dog on a beach")$(call need,INTO,build/videos)$(MOVIOLA) generate '$(RUN)' --prompt "$(PROMPT)" --into '$(INTO)' $(ARGS)
+
+average: setup ## Average models: MODELS="a.safetensors b.safetensors" INTO=mean.safetensors
+	$(call need,MODELS,"one.safetensors other.safetensors")$(call need,INTO,build/mean.safetensors)$(MOVIOLA) average $(MODELS) --into '$(INTO)' $(ARGS)

@@ -124,6 +124,7 @@ def bare_index(
         ids=ids,
         video_ids=ids,
         keys=keys_of(ids.to_pylist()),
+        channels=CHANNELS,
         buckets=shapes,
         bucket=number,
         image_bucket=np.zeros(num, np.int64),

@@ -47,7 +47,7 @@ def test_row_groups_are_kept_up_to_a_number_of_bytes_the_oldest_leave(tmp_path: 
     for path in tmp_path.iterdir():
         path.unlink()
     assert isinstance(reader.read([6], ["latent"])[0], type(one)), "from memory"
-    assert "part-000000" in str(reader.read([0], ["latent"])[0]), "why it cannot be read"
+    assert "part-000000" in str(RowReader(places).read([0], ["latent"])[0]), "why it cannot be read"
 
 
 def test_more_rows_than_are_kept_can_be_read_at_once(tmp_path: Path) -> None:
