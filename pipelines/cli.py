@@ -49,11 +49,14 @@ from pipelines.explain import explain as explain_one
 from pipelines.explain_text import as_lines
 from pipelines.progress import Progress, Style
 from pipelines.recipe import LoadedRecipe, Recipe, load_recipe
+from pipelines.recipe_kinds import OtherKind
 from pipelines.report import write_report
 from pipelines.run import Run
+from pipelines.training_recipe import load_training_recipe
 from pipelines.verify import verify as verify_workspace
 from pipelines.worker import StageError
 from pipelines.workspace import StorageError, Workspace
+from training.errors import CheckpointError, TrainingError
 
 input_option = click.option(
     "--input", "inputs", multiple=True, help="Folder, glob, file, URI or manifest; repeatable."
@@ -173,8 +176,12 @@ def select(recipe: str, workspace: str, sets: tuple[str, ...], as_json: bool) ->
 @click.option("--fetch", is_flag=True, help="Downloads what is missing, once that is said.")
 def models(recipe: str, sets: tuple[str, ...], fetch: bool) -> None:
     """Says what a recipe's models of a hub are: size, licence, and whether they are here."""
-    loaded = load_recipe(recipe, sets)
-    for line in model_files.report(loaded.recipe, loaded.name, fetching=fetch):
+    try:
+        sources = model_files.hub_models(load_recipe(recipe, sets).recipe)
+    except OtherKind:
+        training = load_training_recipe(recipe, sets).recipe
+        sources = model_files.hub_models_of_training(training)
+    for line in model_files.report(sources, Path(recipe).stem, fetching=fetch):
         sys.stdout.write(f"{line}\n")
 
 
@@ -288,9 +295,9 @@ def _exit_code() -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (StorageError, *SourceStorageError) as error:
+    except (StorageError, CheckpointError, *SourceStorageError) as error:
         return _say(str(error), STORAGE)
-    except StageError as error:
+    except (StageError, TrainingError) as error:
         return _say(str(error), 1)
     except ValueError as error:
         return _say(str(error), USAGE)

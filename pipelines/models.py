@@ -4,7 +4,7 @@ Nothing else in Moviola downloads a model, and this only on request, after it ha
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -17,6 +17,10 @@ from curation.models.hub import ModelFiles
 from curation.scores import models
 from pipelines.assets import cache_folder
 from pipelines.recipe import Recipe
+from pipelines.rewriting import rewriter_files
+from training.autoencoder.sources import autoencoder_sources
+from training.settings import TrainingRecipe
+from training.text.encoders import text_sources
 
 BLOCK_BYTES = 1 << 20
 
@@ -72,6 +76,18 @@ def hub_models(recipe: Recipe) -> list[ModelFiles]:
     return [source for source in found if source.revision is not None]
 
 
+def hub_models_of_training(recipe: TrainingRecipe) -> list[ModelFiles]:
+    """What a training recipe's autoencoder, text encoders and rewriter need of hubs, each once.
+
+    Raises:
+        ValueError: one of them names no repository.
+    """
+    needed = [*autoencoder_sources(recipe.autoencoder), *text_sources(recipe.text)]
+    if (rewriter := recipe.generation.rewriter) is not None and rewriter.path is not None:
+        needed.append(rewriter_files(rewriter))
+    return [source for source in dict.fromkeys(needed) if source.revision is not None]
+
+
 def listing(source: ModelFiles) -> Listing:
     """What the hub says of the model; the revision may be a branch or a tag here.
 
@@ -114,18 +130,17 @@ def fetch(found: Listing) -> Path:
     return source.folder()
 
 
-def report(recipe: Recipe, name: str, *, fetching: bool) -> Iterator[str]:
+def report(sources: Sequence[ModelFiles], name: str, *, fetching: bool) -> Iterator[str]:
     """Lines on every model of a hub: first what each is, then, if wanted, its fetching.
 
     Args:
-        recipe: whose models.
+        sources: of the recipe's models, those of a hub.
         name: what the recipe is called.
         fetching: whether to download what is missing.
 
     Raises:
         ValueError: as `listing` and `fetch`; or something is missing and not fetched.
     """
-    sources = hub_models(recipe)
     if not sources:
         yield f"{name} names no model of a hub"
     missing = []

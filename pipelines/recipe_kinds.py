@@ -18,6 +18,10 @@ PACKAGED = Path(__file__).parent / "recipes"
 Model = TypeVar("Model", bound=Settings)
 
 
+class OtherKind(RecipeError):
+    """A recipe is of another kind than the command reads."""
+
+
 @dataclass(frozen=True)
 class Kind(Generic[Model]):
     """A kind of recipe: what it may say, and who reads it."""
@@ -98,7 +102,7 @@ def find_recipe(
         return kind.folder / f"{name}.yaml"
     for other in others:
         if name in packaged(other):
-            raise RecipeError(f"{name} is a {other.name} recipe: {other.command} {name}")
+            raise OtherKind(f"{name} is a {other.name} recipe: {other.command} {name}")
     near = difflib.get_close_matches(name, known, n=1)
     hint = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(known)}"
     raise RecipeError(f"no {kind.name} recipe is called {name!r}; {hint} (a path ends in .yaml)")
@@ -130,7 +134,7 @@ def read_recipe(
     try:
         found = find_recipe(kind, others, base.value, path.parent)
     except RecipeError as error:
-        raise RecipeError(f"{base.origin}: extends: {error}") from error
+        raise type(error)(f"{base.origin}: extends: {error}") from error
     if not found.exists():
         raise RecipeError(f"{base.origin}: extends: {found} is missing")
     return merged(read_recipe(kind, others, found, (*above, real)), own)
@@ -146,7 +150,7 @@ def _check_kind(kind: Kind[Model], others: Sequence[Kind[Any]], entry: Entry) ->
     for name, value in entry.value.items():
         for other in others:
             if name in other.model.model_fields and name not in kind.model.model_fields:
-                raise RecipeError(
+                raise OtherKind(
                     f"{value.origin}: `{name}` is a key of {other.name} recipes, and this is to be "
                     f"a {kind.name} recipe: try {other.command}"
                 )

@@ -9,6 +9,7 @@ from captioning.prompt_files import load_prompt
 from curation.models.devices import required
 from curation.models.hub import ModelFiles
 from training.settings import RewriterSettings
+from training.text.hub import TOKENIZER
 
 MOST_NEW_TOKENS = 200
 SLOT = "{{request}}"
@@ -35,16 +36,27 @@ def prompts_of(
 
 def _completer(settings: RewriterSettings, weights: Path) -> Callable[[str], str]:
     if settings.path is not None:
-        return _from_files(settings.path, settings.revision)
+        return _from_files(rewriter_files(settings))
     beginning = load_prompt("expand").text.partition(SLOT)[0]
     model = SmolLM2(weights, beginning)
     return lambda filled: model([filled.removeprefix(beginning)])[0][0]
 
 
-def _from_files(path: str, revision: str | None) -> Callable[[str], str]:
+def rewriter_files(settings: RewriterSettings) -> ModelFiles:
+    """The files of a rewriter that no package brings."""
+    assert settings.path is not None
+    return ModelFiles(
+        settings.path,
+        settings.revision,
+        ("config.json",),
+        optional=TOKENIZER,
+        weights="model.safetensors",
+    )
+
+
+def _from_files(files: ModelFiles) -> Callable[[str], str]:
     """A model of transformers that continues texts, of the Llama family or another."""
     torch, transformers = required("torch"), required("transformers")
-    files = ModelFiles(path, revision, ("config.json",), weights="model.safetensors")
     folder = files.folder()
     here = {"local_files_only": True, "trust_remote_code": False}
     try:

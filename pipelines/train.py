@@ -85,7 +85,7 @@ class Training:
 
         Raises:
             ValueError: tables, encoders or run folder are not as the recipe needs them.
-            NotFinite, CheckpointError, StorageError, KeyboardInterrupt: what was done until the
+            TrainingError, CheckpointError, StorageError, KeyboardInterrupt: what was done until the
                 last checkpoint is kept, and the same call goes on from there.
         """
         recipe = self.recipe

@@ -26,14 +26,11 @@ from torch.distributed.checkpoint.hf_storage import (
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
 from curation.storage import make_durable
+from training.errors import CheckpointError
 
 STATE, FILES = "state.json", "files.json"
 
 logger = logging.getLogger(__name__)
-
-
-class CheckpointError(OSError):
-    """A checkpoint cannot be written; the message says why, and what is still there."""
 
 
 def folder_of(parent: Path, step: int) -> Path:

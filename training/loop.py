@@ -73,7 +73,7 @@ def train_stage(
 
     Raises:
         KeyboardInterrupt: it was stopped; a checkpoint of the last step is there.
-        NotFinite, RuntimeError: as `take_step` and `check_initial_loss`.
+        TrainingError: as `take_step` and `check_initial_loss`.
         CheckpointError: a checkpoint cannot be written.
     """
     work.folder.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from torch import Tensor
 from training import floors
 from training.acceleration import autocast
 from training.data.loader import Batch
+from training.errors import TrainingError
 from training.flow import SIGMA_MIN, interpolate, squared_errors, velocity
 from training.optimizer import learning_rate
 from training.settings import MachineSettings, StageSettings
@@ -22,10 +23,6 @@ INITIAL_TOLERANCE = 1e-3
 
 STATISTICAL_TOLERANCE = 6.0
 """Standard errors that the first loss may be away from its expectation."""
-
-
-class NotFinite(RuntimeError):
-    """The loss or its gradient is no number; the message names the step and its samples."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ def take_step(
     not depend on how the batch is cut into micro-batches.
 
     Raises:
-        NotFinite: the loss or the gradient is not finite; nothing was changed.
+        TrainingError: the loss or the gradient is not finite; nothing was changed.
     """
     began = time.monotonic()
     rate = learning_rate(state.step, stage.steps, stage.optimizer, state.plateau.cuts)
@@ -80,7 +77,7 @@ def take_step(
     per_sample = errors.double().cpu() / (count // len(batch.ids))
     loss, grad_norm = float(per_sample.mean()), float(norm)
     if not (math.isfinite(loss) and math.isfinite(grad_norm)):
-        raise NotFinite(_accusation(state.step, batch, per_sample, grad_norm))
+        raise TrainingError(_accusation(state.step, batch, per_sample, grad_norm))
     state.optimizer.step()
     state.step += 1
     state.optimizer_steps += 1
@@ -154,7 +151,7 @@ def check_initial_loss(report: StepReport) -> None:
     holds only if latents, noise, target and reduction are what they should be.
 
     Raises:
-        RuntimeError: it is another.
+        TrainingError: it is another.
     """
     data, noise = report.batch.data.double(), report.batch.noise.double()
     scale = 1.0 - SIGMA_MIN
@@ -166,12 +163,12 @@ def check_initial_loss(report: StepReport) -> None:
     # 2 + 4 x1^2.
     spread = math.sqrt((2 + 4 * float((data**2).mean())) / data.numel())
     if abs(report.loss - exact) > INITIAL_TOLERANCE * exact:
-        raise RuntimeError(
+        raise TrainingError(
             f"the loss of the first step is {report.loss:.6f}, and with an output of zero it must "
             f"be {exact:.6f}: target, reduction or output layer are wrong"
         )
     if abs(exact - expected) > STATISTICAL_TOLERANCE * spread:
-        raise RuntimeError(
+        raise TrainingError(
             f"the loss of the first step is {exact:.4f}, and {expected:.4f} is expected of such "
             f"latents and standard normal noise (standard error {spread:.4f}): the noise is wrong"
         )

@@ -132,7 +132,9 @@ def main() -> None:
     """Prints tables and a last line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workspace", help="one that is curated already, with captions")
-    parser.add_argument("--autoencoder", type=Path, help="the folder of one that is trained already")
+    parser.add_argument(
+        "--autoencoder", type=Path, help="the folder of one that is trained already"
+    )
     parser.add_argument("--footage", type=Path, help="folder of real videos")
     parser.add_argument("--into", type=Path, default=Path("build/learns"), help="for the sheet")
     parser.add_argument("--steps", type=int, default=1500)
@@ -177,7 +179,9 @@ def main() -> None:
         # Shapes differ from clip to clip: each is made in its own.
         made = []
         for number, (prompt, clip) in enumerate(zip(prompts, clips, strict=True)):
-            shape = replace(form.shape, num_frames=len(clip), height=clip.shape[1], width=clip.shape[2])
+            shape = replace(
+                form.shape, num_frames=len(clip), height=clip.shape[1], width=clip.shape[2]
+            )
             made += generator.videos([prompt], shape, [1000 + number])
         same = [clip.shape == clips[0].shape for clip in clips]
         assert all(same), "clips of one shape are needed to compare each with all"

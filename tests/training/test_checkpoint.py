@@ -121,11 +121,12 @@ mount -t tmpfs -o size=1m none "$1" || exit 77
 FILL = """
 import pathlib, sys, torch
 from training import checkpoint
+from training.errors import CheckpointError
 place = pathlib.Path(sys.argv[1]) / "run"
 checkpoint.save(place, 1, {"a": torch.zeros(50_000)}, {})
 try:
     checkpoint.save(place, 2, {"a": torch.zeros(500_000)}, {})
-except checkpoint.CheckpointError as error:
+except CheckpointError as error:
     print(error, file=sys.stderr)
 left = sorted(path.name for path in place.iterdir())
 assert left == ["step-00000001"], left

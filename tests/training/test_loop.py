@@ -15,13 +15,14 @@ import torch
 from tests.training import toy
 from training import checkpoint
 from training.data.loader import Batch, State
+from training.errors import TrainingError
 from training.loop import CHECKPOINTS, StageWork, train_stage
 from training.metrics import read_metrics
 from training.results import ModelCard
 from training.settings import TrainingRecipe
 from training.signals import Stop
 from training.state import TrainingState, fresh_state
-from training.step import NotFinite, StepReport
+from training.step import StepReport
 
 
 def state(recipe: TrainingRecipe | None = None, card: ModelCard | None = None) -> TrainingState:
@@ -169,7 +170,9 @@ def test_a_loss_that_is_not_finite_stops_before_the_step_and_names_the_sample(
 ) -> None:
     whole, _ = trained(toy.work(tmp_path / "whole"))
     at = state()
-    with pytest.raises(NotFinite, match=r"step 7: the loss is not finite, from the samples 2-1\."):
+    with pytest.raises(
+        TrainingError, match=r"step 7: the loss is not finite, from the samples 2-1\."
+    ):
         for _ in train_stage(toy.work(tmp_path / "nan", batches=spoiled(7, data=with_nan)), at):
             pass
     assert at.step == 6
@@ -190,7 +193,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_step_and_names_the_sample(
 def test_the_first_loss_is_checked_against_what_it_must_be(
     changes: dict[str, Any], tmp_path: Path
 ) -> None:
-    with pytest.raises(RuntimeError, match="the loss of the first step is"):
+    with pytest.raises(TrainingError, match="the loss of the first step is"):
         trained(toy.work(tmp_path, batches=spoiled(1, **changes)))
 
 
@@ -198,7 +201,7 @@ def test_an_output_layer_that_is_not_zero_is_noticed_at_the_first_step(tmp_path:
     at = state()
     with torch.no_grad():
         at.model.out.bias.fill_(0.3)
-    with pytest.raises(RuntimeError, match="with an output of zero it must be"):
+    with pytest.raises(TrainingError, match="with an output of zero it must be"):
         trained(toy.work(tmp_path), at)
 
 

@@ -26,8 +26,8 @@ FIRST_STD, FIRST_MOST, DECAY = 3.5, 5.0, 1.15
 """Standard deviation of the slowest wave in a block, how much stronger the mean is, and the power
 by which the strength falls with the frequency; of values in [-1, 1], measured on films at 64 px."""
 
-TIME_FACTOR = 2.0
-"""A wave in time is as weak as one of twice the frequency in space."""
+TIME_FACTOR = 3.0
+"""A wave in time is as weak as one of three times the frequency in space."""
 
 
 def cosine_basis(count: int) -> tuple[Tensor, Tensor]:

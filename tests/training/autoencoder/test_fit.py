@@ -181,7 +181,7 @@ def test_description_and_metrics_are_json_without_nan(tmp_path):
 
 
 def bicubic(video):
-    """PSNR of scaling 8x32x32 down and up again, by the better of two ways to divide space and time.
+    """PSNR of scaling 8x32x32 down and up again, space and time divided the better of two ways.
 
     Latents have 256 numbers, and these 243 and 252.
     """
@@ -214,6 +214,5 @@ def test_seconds_of_training_beat_bicubic_scaling_by_a_decibel(tmp_path):
     crops = Crops(clips, range(48), settings.fit, 0)
     videos = [crops.middle(number) for number in held[:8]]
     baseline = sum(bicubic(one) for one in videos) / len(videos)
-    print(curve, baseline)
-    assert curve[-1] > curve[0]
+    assert curve[-1] > curve[0] + 0.1
     assert described["held_out"]["psnr_db"] > baseline + 1

@@ -74,6 +74,17 @@ def test_the_adaptive_weight_makes_both_pulls_alike():
     assert not weight.requires_grad
 
 
+def test_the_discriminators_weights_depend_on_the_seed_alone():
+    judges = []
+    for number, seed in enumerate((0, 0, 1)):
+        torch.manual_seed(number)
+        judge = PatchDiscriminator()
+        judge.reset(seed)
+        judges.append(torch.cat([one.detach().flatten() for one in judge.parameters()]))
+    assert torch.equal(judges[0], judges[1])
+    assert not torch.equal(judges[0], judges[2])
+
+
 def test_the_discriminator_learns_to_tell_noise_from_ramps():
     judge = PatchDiscriminator()
     judge.reset(0)

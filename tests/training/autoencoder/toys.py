@@ -6,7 +6,7 @@ from curation.media.errors import MediaError
 
 
 class MovingPatterns:
-    """Sums of plane waves that drift, nearly grey as most things are, and a square with hard edges that moves."""
+    """Waves that drift, nearly grey as most things are, and a square that moves."""
 
     def __init__(self, count=24, frames=24, size=40, videos=None, broken=()):
         self.clip_ids = [f"clip-{number}" for number in range(count)]
