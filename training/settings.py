@@ -171,7 +171,8 @@ class DataSettings(Settings):
     Above it training ends."""
 
     held_out_share: float = Field(default=0.05, ge=0, lt=1)
-    """Share of videos, by the hash of their id, that is only evaluated on."""
+    """Share of videos, by the hash of their id, that is only evaluated on; of clips, where there is
+    only one video."""
 
 
 class StageSettings(Settings):

@@ -1,5 +1,6 @@
 """One optimizer step: forward and backward by micro-batches, checks, then the update."""
 
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from training.optimizer import learning_rate
 from training.settings import MachineSettings, StageSettings
 from training.state import TrainingState
 from training.text.conditioning import TextBatch
+
+logger = logging.getLogger(__name__)
 
 INITIAL_TOLERANCE = 1e-3
 """Relative difference of the first loss from what it must be: rounding, and no more."""
@@ -143,6 +146,10 @@ def _accusation(step: int, batch: Batch, per_sample: Tensor, grad_norm: float) -
     )
 
 
+STANDARD = (0.25, 4.0)
+"""Mean squares of latents that count as standardised, in the first batch."""
+
+
 def check_initial_loss(report: StepReport) -> None:
     """Checks the first loss of a model whose output layer is still zero: it is known beforehand.
 
@@ -162,6 +169,11 @@ def check_initial_loss(report: StepReport) -> None:
     # Of the mean of (x1 - x0)^2 over N elements, x0 standard normal: its variance given x1 is
     # 2 + 4 x1^2.
     spread = math.sqrt((2 + 4 * float((data**2).mean())) / data.numel())
+    if not STANDARD[0] <= (square := float((data**2).mean())) <= STANDARD[1]:
+        logger.warning(
+            "the latents of the first step have a mean square of %.3g, and of standardised latents "
+            "it is about 1: are the autoencoder's mean and std those of such videos?", square
+        )  # fmt: skip
     if abs(report.loss - exact) > INITIAL_TOLERANCE * exact:
         raise TrainingError(
             f"the loss of the first step is {report.loss:.6f}, and with an output of zero it must "

@@ -205,6 +205,13 @@ def test_an_output_layer_that_is_not_zero_is_noticed_at_the_first_step(tmp_path:
         trained(toy.work(tmp_path), at)
 
 
+def test_latents_that_are_not_standardised_are_pointed_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    trained(toy.work(tmp_path, batches=spoiled(1, data=lambda data: 9 * data)), stop_after=2)
+    assert "have a mean square of" in caplog.text
+
+
 def test_the_first_loss_of_a_right_run_is_two_for_standardised_latents(tmp_path: Path) -> None:
     _, reports = trained(toy.work(tmp_path), stop_after=2)
     assert reports[0].loss == pytest.approx(2.0, abs=0.6)

@@ -15,7 +15,7 @@ from torch import Tensor
 from curation.media.errors import MediaError
 from training.autoencoder.patches import FACTOR
 from training.autoencoder.settings import TaeFitSettings
-from training.data.split import is_held_out
+from training.data.split import is_held_out, units
 from training.randomness import uniform
 
 Frames = npt.NDArray[np.uint8]
@@ -53,12 +53,9 @@ class Clips(Protocol):
 
 
 def split(clips: Clips, share: float) -> tuple[list[int], list[int]]:
-    """The numbers of the clips to train on, and of those held out.
-
-    By the hash of the video's id; where all clips are of one video, by that of the clip's.
-    """
-    ids = clips.video_ids if len(set(clips.video_ids)) > 1 else clips.clip_ids
-    held = is_held_out(pa.array(ids, pa.string()), share)
+    """The numbers of the clips to train on, and of those held out, by `is_held_out`."""
+    ids = (pa.array(one, pa.string()) for one in (clips.video_ids, clips.clip_ids))
+    held = is_held_out(units(*ids), share)
     return np.flatnonzero(~held).tolist(), np.flatnonzero(held).tolist()
 
 

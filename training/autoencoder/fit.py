@@ -1,12 +1,9 @@
 """Training of a temporal autoencoder: the loop of `moviola train-tae`."""
 
 import hashlib
-import logging
-import math
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +11,6 @@ import torch
 from torch import Tensor
 
 from curation.models.devices import Device
-from training import checkpoint
 from training.autoencoder.coder import (
     DESCRIPTION,
     Precision,
@@ -23,28 +19,16 @@ from training.autoencoder.coder import (
 )
 from training.autoencoder.crops import Clips, Crops, split
 from training.autoencoder.held_out import held_out_quality, latent_statistics
-from training.autoencoder.objective import Objective
-from training.autoencoder.settings import AutoencoderSettings, TaeFitSettings
-from training.autoencoder.tae import Tae
+from training.autoencoder.settings import AutoencoderSettings
+from training.autoencoder.trainee import Progress, Trainee
 from training.data.prefetch import Prefetcher
-from training.ema import Ema
 from training.metrics import Metrics
-from training.optimizer import moments, set_steps
-from training.randomness import normal
 from training.run_folder import versions
 from training.signals import stop_asked
 
 CHECKPOINTS = "checkpoints"
-BETAS = (0.9, 0.99)
-CLIP_NORM = 1.0
 LOG_EVERY_STEPS = 10
 PREFETCH = 2
-
-logger = logging.getLogger(__name__)
-
-
-class NotFinite(RuntimeError):
-    """The loss or its gradient is no number; the message says at which step and what to try."""
 
 
 def fit(
@@ -79,7 +63,8 @@ def fit(
     Raises:
         ValueError: the folder holds another autoencoder or a part of one, there is nothing to train
             on, or a file of the perceptual distance is missing.
-        NotFinite: the loss is no number; the checkpoints are from before.
+        TrainingError: the loss is no number; the checkpoint, if any, is from before.
+        CheckpointError: a checkpoint cannot be written.
         KeyboardInterrupt: it was asked to stop, and wrote a checkpoint; the same call goes on.
     """
     asked = _asked(settings, seed, clips)
@@ -92,63 +77,36 @@ def fit(
             "or remove it"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    fitting = Fitting(settings, seed, clips, folder, device, precision, weights, asked, on_log)
-    return fitting.run()
-
-
-@dataclass
-class Progress:
-    """Where training is."""
-
-    step: int = 0
-    """Steps that are done."""
-
-    elapsed_s: float = 0.0
-    """Seconds of training and evaluating so far, over all calls."""
-
-    evaluations: int = 0
-    """Evaluations that are done."""
+    trainee = Trainee(settings, seed, torch.device(device), precision, weights)
+    return Fitting(settings, clips, folder, trainee, asked, on_log).run()
 
 
 class Fitting:
-    """One autoencoder in training."""
+    """The loop around one autoencoder in training."""
 
     def __init__(
         self,
         settings: AutoencoderSettings,
-        seed: int,
         clips: Clips,
         folder: Path,
-        device: Device,
-        precision: Precision,
-        weights: Path | None,
+        trainee: Trainee,
         asked: dict[str, Any],
         on_log: Callable[[Mapping[str, Any]], None],
     ) -> None:
         """As `fit`; `asked` is what a checkpoint must be of."""
-        self._settings, self._seed, self._folder = settings, seed, folder
-        self._fit: TaeFitSettings = settings.fit
-        self._device = torch.device(device)
-        self._precision, self._asked, self._on_log = precision, asked, on_log
+        self._settings, self._fit, self._folder = settings, settings.fit, folder
+        self._trainee, self._asked, self._on_log = trainee, asked, on_log
         trained, held = split(clips, self._fit.held_out_share)
-        self._crops = Crops(clips, trained, self._fit, seed)
+        self._crops = Crops(clips, trained, self._fit, asked["seed"])
         self._held = held[: self._fit.max_held_out]
         self._num_clips = {"trained": len(trained), "held_out": len(held)}
-        model = Tae(settings.architecture)
-        model.reset(seed)
-        self._model = model.to(self._device)
-        self._objective = Objective(self._fit.losses, seed, self._device, weights)
-        self._optimizer = _adamw(model, self._fit)
-        judge = self._objective.discriminator
-        self._judge_optimizer = _adamw(judge, self._fit) if judge is not None else None
-        self._ema = Ema(model, self._fit.ema_decay)
-        self._progress = Progress()
 
     def run(self) -> dict[str, Any]:
         """To the end."""
-        self._restore()
-        metrics = Metrics(self._folder, self._progress.step)
-        batches = Prefetcher(self._crops.from_step(self._progress.step), PREFETCH)
+        self._trainee.restore(self._folder / CHECKPOINTS, self._asked)
+        step = self._trainee.progress.step
+        metrics = Metrics(self._folder, step)
+        batches = Prefetcher(self._crops.from_step(step), PREFETCH)
         try:
             with stop_asked() as stop:
                 self._train(metrics, batches, lambda: stop.asked)
@@ -160,14 +118,14 @@ class Fitting:
     def _train(
         self, metrics: Metrics, batches: "Prefetcher[Tensor]", stopping: Callable[[], bool]
     ) -> None:
-        progress, saved_s = self._progress, self._progress.elapsed_s
+        progress = self._trainee.progress
+        saved_s = progress.elapsed_s
         clock = _Clock(progress)
         if progress.evaluations == 0:
             self._evaluate(metrics)
             clock.tick()
         while (share := self._share()) < 1:
-            values = self._step(next(batches), share)
-            progress.step += 1
+            values = self._trainee.step(next(batches), share)
             clock.tick()
             if progress.step % LOG_EVERY_STEPS == 0:
                 self._log(metrics, "train", values)
@@ -176,127 +134,49 @@ class Fitting:
                 self._evaluate(metrics)
                 clock.tick()
             if stopping():
-                self._save()
+                self._trainee.save(self._folder / CHECKPOINTS, self._asked)
                 raise KeyboardInterrupt
             if progress.elapsed_s - saved_s >= self._fit.checkpoint_every_s:
-                self._save()
+                self._trainee.save(self._folder / CHECKPOINTS, self._asked)
                 saved_s = progress.elapsed_s
 
     def _share(self) -> float:
         """How much of the training is done, 0 to 1."""
+        progress = self._trainee.progress
         if self._fit.max_s is not None:
-            return min(self._progress.elapsed_s / self._fit.max_s, 1.0)
-        return min(self._progress.step / self._fit.steps, 1.0)
+            return min(progress.elapsed_s / self._fit.max_s, 1.0)
+        return min(progress.step / self._fit.steps, 1.0)
 
-    def _step(self, video: Tensor, share: float) -> dict[str, float]:
-        step, model = self._progress.step, self._model
-        original = video.to(self._device)
-        rate = self._fit.learning_rate * min(1.0, (step + 1) / max(1, self._fit.warmup_steps))
-        rate *= 0.5 * (1 + math.cos(math.pi * share))
-        with self._cast():
-            posterior = model.encode(original)
-            noise = normal(posterior.mean.shape, self._seed, "posterior", step).to(self._device)
-            decoded = model.decode(posterior.sample(noise), original.shape[2])
-        terms = self._objective(posterior, decoded, original, step, model.last_layer)
-        values = {name: float(term.detach()) for name, term in terms.parts.items()}
-        values |= {"loss": float(terms.total.detach()), "learning_rate": rate}
-        values["grad_norm"] = self._descend(model, self._optimizer, terms.total, rate)
-        self._ema.update(step + 1)
-        if self._objective.is_adversarial(step):
-            judge, optimizer = self._objective.discriminator, self._judge_optimizer
-            assert judge is not None and optimizer is not None
-            loss = self._objective.discriminator_loss(decoded, original)
-            values["discriminator"] = float(loss.detach())
-            self._descend(judge, optimizer, loss, rate)
-        return values
-
-    def _descend(
-        self, model: torch.nn.Module, optimizer: torch.optim.AdamW, loss: Tensor, rate: float
-    ) -> float:
-        """One step of an optimizer; returns the norm of the gradient before clipping."""
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM))
-        if not (math.isfinite(float(loss.detach())) and math.isfinite(norm)):
-            raise NotFinite(
-                f"step {self._progress.step + 1}: the loss is {float(loss.detach())} and its "
-                f"gradient {norm}. Nothing was changed by the step; try a lower learning_rate, a "
-                f"longer warm-up, or float32, from the checkpoint in {self._folder}"
-            )
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        optimizer.step()
-        return norm
-
-    def _cast(self) -> torch.autocast:
-        is_low = self._precision == "bfloat16"
-        return torch.autocast(self._device.type, torch.bfloat16, enabled=is_low)
-
-    def _evaluate(self, metrics: Metrics) -> dict[str, float]:
-        self._progress.evaluations += 1
-        with self._ema.applied(), self._cast():
-            quality = held_out_quality(self._model, self._crops, self._held)
+    def _evaluate(self, metrics: Metrics) -> None:
+        trainee = self._trainee
+        trainee.progress.evaluations += 1
+        with trainee.ema.applied(), trainee.cast():
+            quality = held_out_quality(trainee.model, self._crops, self._held)
         if quality:
             self._log(metrics, "held_out", quality)
-        return quality
 
     def _log(self, metrics: Metrics, kind: str, values: Mapping[str, float]) -> None:
-        line = dict(values) | {"elapsed_s": round(self._progress.elapsed_s, 3)}
-        metrics.write(kind, self._progress.step, line)
-        self._on_log({"kind": kind, "step": self._progress.step} | line)
+        progress = self._trainee.progress
+        line = dict(values) | {"elapsed_s": round(progress.elapsed_s, 3)}
+        metrics.write(kind, progress.step, line)
+        self._on_log({"kind": kind, "step": progress.step} | line)
 
     def _finish(self) -> dict[str, Any]:
-        with self._ema.applied(), self._cast():
-            mean, std = latent_statistics(self._model, self._crops)
-            quality = held_out_quality(self._model, self._crops, self._held)
-            weights = dict(self._model.state_dict())
+        trainee, shape = self._trainee, self._settings.architecture
+        with trainee.ema.applied(), trainee.cast():
+            mean, std = latent_statistics(trainee.model, self._crops)
             notes = {
-                "held_out": quality,
+                "held_out": held_out_quality(trainee.model, self._crops, self._held),
                 "clips": self._num_clips,
-                "steps": self._progress.step,
-                "elapsed_s": round(self._progress.elapsed_s, 3),
+                "steps": trainee.progress.step,
+                "elapsed_s": round(trainee.progress.elapsed_s, 3),
                 "versions": versions(),
                 "asked": self._asked,
             }
-            shape = self._settings.architecture
+            weights = trainee.model.state_dict()
             write_autoencoder(self._folder, weights, shape, mean, std, notes)
         shutil.rmtree(self._folder / CHECKPOINTS, ignore_errors=True)
         return read_description(self._folder)
-
-    def _tensors(self) -> dict[str, Tensor]:
-        """All that a checkpoint holds, under names that stay the same."""
-        model, judge = self._model, self._objective.discriminator
-        found = {f"weights.{name}": one.detach() for name, one in model.named_parameters()}
-        found |= {f"ema.{name}": one for name, one in self._ema.averages.items()}
-        found |= moments(model, self._optimizer)
-        if judge is not None and self._judge_optimizer is not None:
-            named = {f"weights.{name}": one.detach() for name, one in judge.named_parameters()}
-            named |= moments(judge, self._judge_optimizer)
-            found |= {f"discriminator.{name}": one for name, one in named.items()}
-        return found
-
-    def _save(self) -> None:
-        parent, progress = self._folder / CHECKPOINTS, self._progress
-        state = {"asked": self._asked, "progress": vars(progress)}
-        checkpoint.save(parent, progress.step, self._tensors(), state)
-        checkpoint.prune(parent, 1)
-
-    def _restore(self) -> None:
-        newest = checkpoint.newest(self._folder / CHECKPOINTS)
-        if newest is None:
-            return
-        state = checkpoint.read_state(newest)
-        if state["asked"] != self._asked:
-            raise ValueError(
-                f"{newest} is of other settings, seed or clips: name another folder, or remove it"
-            )
-        checkpoint.load(newest, self._tensors())
-        self._progress = Progress(**state["progress"])
-        set_steps(self._model, self._optimizer, self._progress.step)
-        judge = self._objective.discriminator
-        if judge is not None and self._judge_optimizer is not None:
-            seen = max(0, self._progress.step - self._fit.losses.adversarial_start)
-            set_steps(judge, self._judge_optimizer, seen)
 
 
 class _Clock:
@@ -309,13 +189,6 @@ class _Clock:
         now_s = time.monotonic()
         self._progress.elapsed_s += now_s - self._last_s
         self._last_s = now_s
-
-
-def _adamw(model: torch.nn.Module, settings: TaeFitSettings) -> torch.optim.AdamW:
-    """AdamW without decay: the norms of this network are what keeps its weights in check."""
-    return torch.optim.AdamW(
-        model.parameters(), lr=settings.learning_rate, betas=BETAS, weight_decay=0.0, fused=True
-    )
 
 
 def _asked(settings: AutoencoderSettings, seed: int, clips: Clips) -> dict[str, Any]:

@@ -98,7 +98,8 @@ class TaeFitSettings(Settings):
     """Decay of the average of the weights, which is what is saved for use."""
 
     held_out_share: float = Field(default=0.1, ge=0, lt=1)
-    """Share of videos, by the hash of their id, that is only evaluated on."""
+    """Share of videos, by the hash of their id, that is only evaluated on; of clips, where there is
+    only one video."""
 
     num_evaluations: int = Field(default=10, ge=1)
     """Times that held-out videos are decoded, the last at the end."""

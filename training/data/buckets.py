@@ -48,5 +48,5 @@ def check_positions(bucket: Bucket, positions: PositionSettings, subset: str) ->
                 f"subset {subset} has samples of bucket {bucket.name} (latent frames, height and "
                 f"width), which need {need} positions of {name}, and the table of {name} has "
                 f"{size}: set positions.{name} of the stage to {need} or more, or take fewer "
-                f"pixels or frames of the subset (latents.{subset}) and run `moviola encode` again"
+                f"pixels or frames of the subset (latents.{subset}) and encode them again"
             )

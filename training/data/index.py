@@ -23,7 +23,7 @@ from training.data.columns import (
 )
 from training.data.draws import Keys, keys_of
 from training.data.rows import Places, scan
-from training.data.split import is_held_out
+from training.data.split import is_held_out, units
 from training.settings import DataSettings, PositionSettings
 
 NO_CONCEPT = -1
@@ -139,10 +139,10 @@ def read_index(
         assert shard_bucket is not None
         channels = 0
         buckets, bucket, image_bucket = sample_buckets(rows, shard_bucket)
-    video_ids = rows["video_id"].combine_chunks()
+    video_ids, clip_ids = (rows[name].combine_chunks() for name in ("video_id", "clip_id"))
     index = SampleIndex(
         subset=settings.subset,
-        ids=rows["clip_id"].combine_chunks(),
+        ids=clip_ids,
         video_ids=video_ids,
         keys=keys_of(rows["clip_id"].to_pylist()),
         channels=channels,
@@ -155,7 +155,7 @@ def read_index(
         sources=rows["source"].combine_chunks(),
         licences=rows["licence"].combine_chunks(),
         captioners=rows["captioner"].combine_chunks(),
-        held_out=is_held_out(video_ids, settings.held_out_share),
+        held_out=is_held_out(units(video_ids, clip_ids), settings.held_out_share),
         places=places.take(rows["place"].to_numpy()),
         num_unselected=num_usable - rows.num_rows,
     )

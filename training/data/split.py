@@ -8,6 +8,11 @@ import pyarrow.compute as pc
 from training.data.draws import keys_of
 
 
+def units(video_ids: pa.Array, clip_ids: pa.Array) -> pa.Array:
+    """What is held out as a whole: videos; the clips, where all of them are of one video."""
+    return video_ids if len(video_ids.unique()) > 1 else clip_ids
+
+
 def is_held_out(video_ids: pa.Array, share: float) -> npt.NDArray[np.bool_]:
     """Whether each sample is held out, by the hash of its video's id alone, `[N]`.
 

@@ -12,9 +12,10 @@ from tests.training.autoencoder.toys import MovingPatterns
 from training import checkpoint
 from training.autoencoder.coder import autoencoder
 from training.autoencoder.crops import Crops, split
-from training.autoencoder.fit import NotFinite, fit
+from training.autoencoder.fit import fit
 from training.autoencoder.quality import psnr
 from training.autoencoder.settings import AutoencoderSettings
+from training.errors import TrainingError
 from training.metrics import read_metrics
 
 FIT = {
@@ -138,7 +139,7 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
 
 
 def test_a_loss_that_is_no_number_ends_it_before_the_step(tmp_path):
-    with pytest.raises(NotFinite, match=r"step \d: the loss is .*try a lower learning_rate"):
+    with pytest.raises(TrainingError, match=r"step \d: the loss .*Try a lower learning_rate"):
         fitted(tmp_path, learning_rate=1e30)
     assert not (tmp_path / "autoencoder.json").exists()
 

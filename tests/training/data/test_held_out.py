@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.training.data.tables import TEXT, index_of, latent_row, settings, write
+from training.data.draws import keys_of
 from training.data.held_out import held_out_batches
 from training.data.latent_reader import LatentReader
 from training.evaluation import HeldOutBatch
@@ -55,6 +56,9 @@ def test_the_same_samples_are_evaluated_whatever_the_batch_size_and_the_files(
     sets = [{id for batch in found for id in batch.ids} for found in (one, other, more)]
     assert sets[0] == sets[1] < sets[2]
     assert [len(one) for one in sets] == [7, 7, 9]
+    _, whole = batches(tmp_path / "whole", CLIPS)
+    every = sorted((one for batch in whole for one in batch.ids), key=lambda id: keys_of([id])[0])
+    assert sets[0] == {*every[:7]}, "the first by the hash of their ids"
     latents = [
         {
             id: latent.numpy().tobytes()

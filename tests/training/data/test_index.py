@@ -21,7 +21,7 @@ from tests.training.data.tables import (
 )
 from training.data.buckets import Bucket
 from training.data.index import read_index
-from training.data.split import is_held_out
+from training.data.split import is_held_out, units
 from training.settings import PositionSettings
 
 
@@ -213,3 +213,9 @@ def test_one_video_at_least_is_held_out_and_never_all() -> None:
         assert 2 <= is_held_out(videos, 1 - 1e-9).sum() < 2 * number
         assert not is_held_out(videos, 0).any()
     assert not is_held_out(pa.array(["one"] * 5), 0.9).any()
+
+
+def test_of_one_video_clips_are_held_out_and_of_several_whole_videos() -> None:
+    clips = pa.array(list("abcde"))
+    assert units(pa.array(["one"] * 5), clips) == clips
+    assert units(pa.array(["one"] * 4 + ["two"]), clips).to_pylist() == ["one"] * 4 + ["two"]

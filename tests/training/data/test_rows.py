@@ -40,13 +40,13 @@ def test_row_groups_are_kept_up_to_a_number_of_bytes_the_oldest_leave(tmp_path: 
     [one] = RowReader(places).read([0], ["latent"])
     most = 2 * 3 * one["latent"].nbytes + 100
     reader = RowReader(places, cache_bytes=most)
-    for row in (0, 3, 0, 6, 9, 9):
+    for row in (3, 0, 3, 6):
         reader.read([row], ["latent"])
         assert sum(table.nbytes for table in reader._groups.values()) == reader._held_bytes <= most
-    assert [key[0] for key in reader._groups] == [2, 3]
+    assert [key[0] for key in reader._groups] == [1, 2]
     for path in tmp_path.iterdir():
         path.unlink()
-    assert isinstance(reader.read([6], ["latent"])[0], type(one)), "from memory"
+    assert isinstance(reader.read([3], ["latent"])[0], type(one)), "from memory"
     assert "part-000000" in str(RowReader(places).read([0], ["latent"])[0]), "why it cannot be read"
 
 
