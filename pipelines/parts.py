@@ -25,7 +25,7 @@ from pipelines.workspace import storage_errors
 FOLDERS = {OK: "", REJECTED: "rejected/", FAILED: "failed/"}
 """Where parts lie, by the status of their rows."""
 
-ROW_GROUP_BYTES = 4 << 20
+ROW_GROUP_BYTES = 1 << 20
 """One sample is read by reading its row group, so groups stay small."""
 
 INDEXED = "delta.dataSkippingStatsColumns"

@@ -40,6 +40,7 @@ from training.data.shard_reader import LatentsOfShards, ShardReader
 from training.flops import measured_matmul_peak, peak
 from training.generate import VideoShape
 from training.loop import StageWork, train_stage
+from training.metrics import read_metrics
 from training.pixels import bucket_size, taken_frames
 from training.results import ModelCard
 from training.run_folder import RunFolder, write_json
@@ -124,7 +125,7 @@ class Training:
         folder = self.run.stage(name)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "data.json", data.versions)
-        say_what_is_trained_on(name, data.index)
+        say_what_is_trained_on(name, data.index, stage.data.image_share)
 
         prefetch = recipe.machine.prefetch
         loader = Loader(data.reader, stage.data, stage.times, card.text, recipe.seed, prefetch)
@@ -142,6 +143,12 @@ class Training:
         for report in train_stage(work, state):
             self.on_step(name, report)
         path = finish(self.run, recipe, name, card)
+        lines = read_metrics(folder, "train")
+        logger.info(
+            "%s: loss %.3f at step %d, %.3f at step %d; white Gaussian latents would allow %.3f",
+            name, lines[0]["loss"], lines[0]["step"], lines[-1]["loss"], lines[-1]["step"],
+            lines[-1]["floor_gaussian"],
+        )  # fmt: skip
         logger.info("%s: finished, its model is %s", name, path)
 
     def _sampler(
@@ -262,14 +269,16 @@ def typical_form(dataset: ds.Dataset, stage: StageSettings, settings: LatentsSet
     return Format(VideoShape(num_frames, height, width), fps)
 
 
-def say_what_is_trained_on(name: str, index: SampleIndex) -> None:
+def say_what_is_trained_on(name: str, index: SampleIndex, image_share: float) -> None:
     """One line in the log: how many samples, in which buckets, held out, left out."""
     counts = Counter(index.buckets[one].name for one in index.bucket.tolist())
     buckets = ", ".join(f"{count:,} of {bucket}" for bucket, count in counts.most_common(6))
+    images = int(index.is_image.sum()) if image_share == 0 else 0
+    unseen = f"; {images:,} images are not trained on, as image_share is 0" if images else ""
     left = f"; {index.num_unselected:,} are no longer selected" if index.num_unselected else ""
     logger.info(
         "%s: %s samples (%s), %s of them held out%s",
-        name, f"{len(index):,}", buckets, f"{int(index.held_out.sum()):,}", left,
+        name, f"{len(index):,}", buckets, f"{int(index.held_out.sum()):,}", left + unseen,
     )  # fmt: skip
 
 

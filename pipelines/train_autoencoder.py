@@ -32,7 +32,7 @@ def train_autoencoder(
 
     Raises:
         ValueError: it is none of ours to train, or there is nothing to train it on.
-        StorageError, CheckpointError, NotFinite, KeyboardInterrupt: as `fit`.
+        StorageError, CheckpointError, TrainingError, KeyboardInterrupt: as `fit`.
     """
     settings = recipe.autoencoder
     if settings.kind != "tae":

@@ -39,16 +39,17 @@ def pixels(sample: Frames, aspect: Aspect, settings: LatentsSettings) -> Frames:
         aspect: that of its bucket.
         settings: of its subset.
     """
-    frames = sample[list(taken_frames(len(sample), settings))]
+    taken = taken_frames(len(sample), settings)
+    frames = sample[taken.start : taken.stop : taken.step]
     height, width = frames.shape[1:3]
     to_width, to_height = bucket_size(aspect, width, height, settings.base_px)
     scale = max(to_width / width, to_height / height)
     size = (max(to_width, round(width * scale)), max(to_height, round(height * scale)))
-    if size == (width, height):
-        return frames
+    if size != (width, height):
+        scaled = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames]
+        frames = np.stack(scaled)
     left, top = (size[0] - to_width) // 2, (size[1] - to_height) // 2
-    scaled = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames]
-    return np.stack(scaled)[:, top : top + to_height, left : left + to_width]
+    return frames[:, top : top + to_height, left : left + to_width]
 
 
 def aspect_of(bucket: str) -> Aspect:

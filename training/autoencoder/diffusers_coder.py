@@ -14,10 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from curation.models.devices import Device, required
-from curation.models.hub import ModelFiles
 from training.autoencoder.coder import Autoencoder, Precision
-
-CONFIG, WEIGHTS = "config.json", "diffusion_pytorch_model.safetensors"
+from training.autoencoder.sources import CONFIG, WEIGHTS, diffusers_files
 
 CLASS = re.compile(r"Autoencoder\w+", re.ASCII)
 
@@ -40,12 +38,7 @@ class DiffusersCoder(Autoencoder):
         Raises:
             ValueError: files are not on this machine, or describe no video autoencoder.
         """
-        inner = ""
-        if revision is not None:
-            organisation, _, rest = place.partition("/")
-            repository, _, inner = rest.partition("/")
-            place, inner = f"{organisation}/{repository}", f"{inner}/" if inner else ""
-        files = ModelFiles(place, revision, (inner + CONFIG,), weights=inner + WEIGHTS)
+        files, inner = diffusers_files(place, revision)
         self._folder = files.folder() / inner
         self.version = f"diffusers-{files.version}"
         config = _config(self._folder)

@@ -1,11 +1,15 @@
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.fs as pafs
 import pytest
 
+from curation.tables import LATENTS
 from tests.training.data.tables import latent_row, overwrite, write
-from training.data.rows import RowReader, scan
+from training.data.rows import Places, RowReader, scan
 
 
 def test_rows_are_those_of_their_places_in_any_order(tmp_path: Path) -> None:
@@ -78,3 +82,27 @@ def test_a_flipped_bit_is_seen(tmp_path: Path) -> None:
     path.write_bytes(content)
     [read] = RowReader(places).read([0], ["latent"])
     assert isinstance(read, str) and "crc" in read.lower()
+
+
+def test_rows_in_an_object_store_are_read_alike_several_at_once(tmp_path: Path) -> None:
+    rows = [latent_row(number) for number in range(20)]
+    write(tmp_path, rows)
+    memory = fsspec.filesystem("memory")
+    paths = [f"/rows/{path.name}" for path in sorted(tmp_path.iterdir())]
+    for path in paths:
+        memory.pipe(path, (tmp_path / Path(path).name).read_bytes())
+    store = pafs.PyFileSystem(pafs.FSSpecHandler(memory))
+    dataset = ds.dataset(paths, LATENTS, "parquet", store)
+    _, places = scan(dataset, {"clip_id": pc.field("clip_id")})
+    reader = RowReader(places)
+    assert not reader._is_local and RowReader(_places(tmp_path))._is_local
+    read = reader.read([*range(20)], ["latent", "text"])
+    assert [one["latent"][0].as_py() for one in read] == [row["latent"] for row in rows]
+    memory.rm(paths[0])
+    again = RowReader(places).read([0, 8], ["latent"])
+    assert [isinstance(one, str) for one in again] == [True, False]
+
+
+def _places(folder: Path) -> Places:
+    dataset = ds.dataset(folder, schema=LATENTS)
+    return scan(dataset, {"clip_id": pc.field("clip_id")})[1]
