@@ -131,9 +131,7 @@ def main() -> None:
     """Prints tables and a last line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workspace", help="one that is curated already, with captions")
-    parser.add_argument(
-        "--autoencoder", type=Path, help="folder of one that is trained"
-    )
+    parser.add_argument("--autoencoder", type=Path, help="folder of one that is trained")
     parser.add_argument("--footage", type=Path, help="folder of real videos")
     parser.add_argument("--into", type=Path, default=Path("build/learns"), help="for the sheet")
     parser.add_argument("--steps", type=int, default=1500)

@@ -187,6 +187,34 @@ def test_a_run_stays_with_the_version_of_the_table_it_began_with(place: Path) ->
         assert torch.equal(one, weights_of(place / "run")[name])
 
 
+def test_an_autoencoder_is_trained_on_shards_used_to_encode_and_left_alone_when_done(
+    place: Path,
+) -> None:
+    fit = ["steps=3", "size_px=32", "num_frames=8", "batch_size=1", "num_evaluations=1",
+           "losses.perceptual=0", "held_out_share=0.4"]  # fmt: skip
+    sets = [f"autoencoder.fit.{one}" for one in fit]
+    sets += ["autoencoder.architecture.channels=[4,8,8,8]", f"autoencoder.folder={place / 'own'}",
+             "autoencoder.architecture.blocks_per_scale=1"]  # fmt: skip
+    words = [word for one in sets for word in ("--set", one)]
+    line = ["train-tae", place / "train.yaml", "--workspace", place / "work", *words]
+    done = invoked(*line)
+    assert done.exit_code == 0, done.exception
+    assert done.stdout.startswith(f"{place / 'own'}: ")
+    assert " dB, SSIM 0." in done.stdout
+    before = (place / "own" / "autoencoder.safetensors").stat().st_mtime_ns
+    assert invoked(*line).exit_code == 0
+    assert (place / "own" / "autoencoder.safetensors").stat().st_mtime_ns == before
+    coded = ["encode", place / "train.yaml", "--workspace", place / "work", *words]
+    assert invoked(*coded).exit_code == 0
+    assert train(place, *sets, "samples.prompts=[]").exit_code == 0
+
+
+def test_there_is_nothing_to_train_of_an_autoencoder_of_diffusers(place: Path) -> None:
+    done = invoked("train-tae", place / "train.yaml", "--workspace", place / "work",
+                   "--set", "autoencoder.kind=diffusers")  # fmt: skip
+    assert "is not trained here" in failed(done)
+
+
 def test_latents_of_another_autoencoder_are_refused(place: Path) -> None:
     write_tae(place / "other", seed=1)
     said = failed(train(place, f"autoencoder.folder={place / 'other'}"))
