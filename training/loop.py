@@ -14,6 +14,7 @@ import torch
 
 from training import checkpoint
 from training.acceleration import autocast
+from training.chart import write_chart
 from training.data.loader import Batch
 from training.evaluation import HeldOutBatch, evaluate
 from training.flops import forward_flops, mfu, training_flops
@@ -139,6 +140,8 @@ def _steps(
         if state.step % recipe.evaluation.every_steps == 0 or is_last:
             feed.pause()
             _evaluate(work, state, metrics)
+            if (chart := write_chart(work.folder)) is not None:
+                metrics.image("loss", state.step, chart)
         if work.sample and (state.step % recipe.samples.every_steps == 0 or is_last):
             feed.pause()
             _sample(work, state, metrics)

@@ -4,6 +4,7 @@ RUN/recipe.json              every value of the recipe
 RUN/versions.json            of the packages that matter, and of this machine
 RUN/<stage>/data.json        the versions of the tables that it reads, and of the encoders
 RUN/<stage>/metrics.jsonl    lines of training, evaluations and samples; tensorboard/ the same
+RUN/<stage>/loss.png         the loss so far, beside its floor
 RUN/<stage>/checkpoints/     step-00001000/ …
 RUN/<stage>/samples/         step-00001000/ …
 RUN/<stage>/model.safetensors   the result: there when the stage is finished
