@@ -92,6 +92,33 @@ def make_durable(uri: str) -> None:
             os.close(descriptor)
 
 
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A place to write a local file to, which is there whole afterwards, or not at all.
+
+    Whatever is raised inside, what was there before is still there.
+    """
+    aside = path.with_name(f".{path.name}")
+    try:
+        yield aside
+        make_durable(str(aside))
+        aside.rename(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    make_durable(str(path))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a local file that is there whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; what was there before is still there.
+    """
+    with written_whole(path) as aside:
+        aside.write_bytes(content)
+
+
 def check_remote(uri: str) -> None:
     """Raises `ValueError` unless the URI names a known scheme and a bucket."""
     _split(uri)

@@ -1,11 +1,12 @@
 """Checkpoints: tensors by torch's distributed checkpoint as safetensors, and a small JSON beside.
 
 A checkpoint is written into a folder of another name, made durable, and only then given its own; so
-a folder `step-…` is whole when it appears. What happens to it later, such as a copy that broke off,
-is found by the sizes that it lists, and the newest whole one is used.
+a folder `step-…` is whole when it appears. What happens to it later, such as a copy that broke off
+or a bad disk, is found by the hashes that it lists, and the newest whole one is used.
 """
 
 import errno
+import hashlib
 import json
 import logging
 import shutil
@@ -17,6 +18,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from safetensors import SafetensorError
 from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.hf_storage import (
@@ -36,6 +38,11 @@ logger = logging.getLogger(__name__)
 def folder_of(parent: Path, step: int) -> Path:
     """Where the checkpoint of a step lies."""
     return parent / f"step-{step:08d}"
+
+
+def step_of(folder: Path) -> int:
+    """The step that a checkpoint's folder is named after."""
+    return int(folder.name.removeprefix("step-"))
 
 
 def save(
@@ -64,21 +71,28 @@ def save(
                 dict(tensors), storage_writer=writer, no_dist=not dist.is_initialized()
             )
         (aside / STATE).write_text(json.dumps(dict(state)), encoding="utf-8")
-        sizes = {path.name: path.stat().st_size for path in sorted(aside.iterdir())}
-        (aside / FILES).write_text(json.dumps(sizes), encoding="utf-8")
+        hashes = {path.name: _sha256(path) for path in sorted(aside.iterdir())}
+        (aside / FILES).write_text(json.dumps(hashes), encoding="utf-8")
         for path in aside.iterdir():
             make_durable(str(path))
         if folder.exists():  # a broken one, which is why this step was done again
             shutil.rmtree(folder)
         aside.rename(folder)
         make_durable(str(folder))
-    except (OSError, CheckpointException) as error:
+    except (OSError, CheckpointException, SafetensorError) as error:
         shutil.rmtree(aside, ignore_errors=True)
-        raise CheckpointError(_sentence(folder, error)) from error
+        raise CheckpointError(unwritable(f"the checkpoint {folder}", folder, error)) from error
     return folder
 
 
-def _sentence(folder: Path, error: OSError | CheckpointException) -> str:
+def unwritable(what: str, path: Path, error: Exception) -> str:
+    """Why something of a run cannot be written, in a sentence.
+
+    Args:
+        what: what it is.
+        path: where it was to be.
+        error: what was raised.
+    """
     causes: list[BaseException] = [error]
     if isinstance(error, CheckpointException):
         causes += [failure[0] for failure in error.failures.values()]
@@ -87,39 +101,36 @@ def _sentence(folder: Path, error: OSError | CheckpointException) -> str:
         for cause in causes
     )
     if not full:
-        return f"the checkpoint {folder} cannot be written: {causes[-1]}"
-    place = next(path for path in (folder, *folder.parents) if path.exists())
+        return f"{what} cannot be written: {causes[-1]}"
+    place = next(one for one in (path, *path.parents) if one.exists())
     return (
-        f"no space left for the checkpoint {folder}: {shutil.disk_usage(place).free:,} bytes are "
-        "free there. The checkpoints before it are whole; make room and type the same command again"
+        f"no space left for {what}: {shutil.disk_usage(place).free:,} bytes are free there. The "
+        "checkpoints before it are whole; make room and type the same command again"
     )
 
 
 def newest(parent: Path) -> Path | None:
     """The newest checkpoint that is whole; says in the log what it passes over."""
     for folder in sorted(parent.glob("step-*"), reverse=True):
-        problem = _problem(folder)
+        problem = problem_of(folder)
         if problem is None:
             return folder
         logger.warning("%s is not whole (%s): the one before it is used", folder, problem)
     return None
 
 
-def _problem(folder: Path) -> str | None:
-    """What is wrong with it, by the sizes of its files."""
+def problem_of(folder: Path) -> str | None:
+    """What is wrong with a checkpoint, by the hashes of its files; None if it is whole."""
     try:
-        sizes = json.loads((folder / FILES).read_text(encoding="utf-8"))
+        hashes = json.loads((folder / FILES).read_text(encoding="utf-8"))
         json.loads((folder / STATE).read_text(encoding="utf-8"))
+        if not isinstance(hashes, dict):
+            return f"{FILES} is no list of files"
+        for name, digest in hashes.items():
+            if _sha256(folder / name) != digest:
+                return f"{name} is not as it was written"
     except (OSError, ValueError) as error:
         return str(error)
-    if not isinstance(sizes, dict):
-        return f"{FILES} is no list of files"
-    for name, size in sizes.items():
-        path = folder / name
-        if not path.is_file():
-            return f"{name} is missing"
-        if path.stat().st_size != size:
-            return f"{name} has {path.stat().st_size:,} bytes of {size:,}"
     return None
 
 
@@ -133,22 +144,26 @@ def load(folder: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     """Reads a checkpoint into tensors of the same names and shapes, in place.
 
     Raises:
-        ValueError: it lacks one of them, or has it in another shape.
+        ValueError: it lacks one of them, has it in another shape, or is damaged.
     """
-    stored = HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
-    for name, tensor in tensors.items():
-        found = stored.get(name)
-        shape = tuple(found.size) if isinstance(found, TensorStorageMetadata) else None
-        if shape != tuple(tensor.shape):
-            there = "is missing" if shape is None else f"has shape {shape}"
-            raise ValueError(
-                f"{folder} is of another model: {name} {there}, and {tuple(tensor.shape)} is needed"
+    try:
+        stored = HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
+        for name, tensor in tensors.items():
+            found = stored.get(name)
+            shape = tuple(found.size) if isinstance(found, TensorStorageMetadata) else None
+            if shape != tuple(tensor.shape):
+                there = "is missing" if shape is None else f"has shape {shape}"
+                raise ValueError(
+                    f"{folder} is of another model: {name} {there}, and {tuple(tensor.shape)} is "
+                    "needed"
+                )
+        reader = HuggingFaceStorageReader(str(folder))
+        with _alone():
+            state_dict_loader.load(
+                dict(tensors), storage_reader=reader, no_dist=not dist.is_initialized()
             )
-    reader = HuggingFaceStorageReader(str(folder))
-    with _alone():
-        state_dict_loader.load(
-            dict(tensors), storage_reader=reader, no_dist=not dist.is_initialized()
-        )
+    except (OSError, SafetensorError, CheckpointException) as error:
+        raise ValueError(f"{folder} cannot be read: {error}") from error
 
 
 @contextmanager
@@ -159,8 +174,19 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def prune(parent: Path, keep: int) -> None:
-    """Removes all but the newest `keep` checkpoints, and what writing has left behind."""
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def prune(parent: Path, keep: int, every_steps: int = 1) -> None:
+    """Removes old checkpoints, and what writing has left behind.
+
+    What stays are the newest one and the newest `keep` of those at every so many steps: where a run
+    was stopped does not matter to which of these there are.
+    """
     folders = sorted(parent.glob("step-*"))
-    for folder in [*folders[: max(len(folders) - keep, 0)], *parent.glob(".writing-*")]:
+    planned = [folder for folder in folders if step_of(folder) % every_steps == 0]
+    kept = {*planned[max(len(planned) - keep, 0) :], *folders[-1:]}
+    for folder in [*(one for one in folders if one not in kept), *parent.glob(".writing-*")]:
         shutil.rmtree(folder, ignore_errors=True)

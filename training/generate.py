@@ -94,7 +94,7 @@ def _joined(first: TextBatch, second: TextBatch) -> TextBatch:
     )
 
 
-def pixels(video_CTHW: Tensor) -> npt.NDArray[np.uint8]:
+def rgb_frames(video_CTHW: Tensor) -> npt.NDArray[np.uint8]:
     """A video in [-1, 1] as RGB `[T, H, W, 3]`, 0 to 255."""
     scaled = (video_CTHW.clamp(-1, 1) + 1) * 127.5
     return scaled.round().to(torch.uint8).permute(1, 2, 3, 0).cpu().numpy()
@@ -128,5 +128,5 @@ def generate(
     videos = []
     for latent in latents:  # one by one: decoding needs far more memory than the flow
         video = autoencoder.decode(latent[None], shape.num_frames)[0]
-        videos.append(pixels(video[:, :, : shape.height, : shape.width]))
+        videos.append(rgb_frames(video[:, :, : shape.height, : shape.width]))
     return videos

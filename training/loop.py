@@ -22,7 +22,7 @@ from training.loss_report import loss_report
 from training.metrics import Metrics
 from training.results import ModelCard
 from training.settings import TrainingRecipe
-from training.signals import Stop, stop_asked
+from training.signals import Stop
 from training.state import TrainingState
 from training.step import StepReport, check_initial_loss, take_step
 from training.text.conditioning import TextBatch
@@ -60,7 +60,7 @@ class StageWork:
 
 
 def train_stage(
-    work: StageWork, state: TrainingState, stop: Stop | None = None
+    work: StageWork, state: TrainingState, stop: Stop
 ) -> Generator[StepReport, None, None]:
     """Trains until the stage has its steps, and yields a report of each.
 
@@ -70,7 +70,7 @@ def train_stage(
     Args:
         work: the stage.
         state: the state before its first step.
-        stop: asks to stop from outside; SIGINT and SIGTERM do so too.
+        stop: asks to stop, after the step that is at work.
 
     Raises:
         KeyboardInterrupt: it was stopped; a checkpoint of the last step is there.
@@ -85,8 +85,7 @@ def train_stage(
     metrics = Metrics(work.folder, state.step)
     feed = _Feed(work, state)
     try:
-        with stop_asked() as signals:
-            yield from _steps(work, state, metrics, feed, [signals, *([stop] if stop else [])])
+        yield from _steps(work, state, metrics, feed, stop)
     finally:
         feed.pause()
         metrics.close()
@@ -120,7 +119,7 @@ def _steps(
     state: TrainingState,
     metrics: Metrics,
     feed: _Feed,
-    stops: list[Stop],
+    stop: Stop,
 ) -> Generator[StepReport, None, None]:
     recipe, stage = work.recipe, work.recipe.stages[work.name]
     speed = _Speed(work, state)
@@ -145,11 +144,11 @@ def _steps(
         if work.sample and (state.step % recipe.samples.every_steps == 0 or is_last):
             feed.pause()
             _sample(work, state, metrics)
-        stopping = any(one.asked for one in stops)
+        stopping = stop.asked
         if state.step % recipe.checkpoints.every_steps == 0 or is_last or stopping:
-            state.save(work.folder / CHECKPOINTS, recipe.checkpoints.keep)
+            state.save(work.folder / CHECKPOINTS, recipe.checkpoints)
         yield report
-        if stopping and not is_last:
+        if stopping:
             raise KeyboardInterrupt
 
 

@@ -2,10 +2,11 @@
 
 import json
 import logging
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from curation.storage import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +57,6 @@ def read_metrics(folder: Path, kind: str) -> list[dict[str, Any]]:
     return [line for line in found if line["kind"] == kind]
 
 
-def finite(value: float) -> float | None:
-    """The number, or None for one that JSON does not have."""
-    return value if math.isfinite(value) else None
-
-
 def _keep_up_to(path: Path, step: int) -> None:
     if not path.exists():
         return
@@ -72,7 +68,7 @@ def _keep_up_to(path: Path, step: int) -> None:
             continue  # the line that a killed run was writing
         if is_kept:
             kept.append(line + "\n")
-    path.write_text("".join(kept), encoding="utf-8")
+    write_whole(path, "".join(kept).encode())
 
 
 def _board(folder: Path, step: int) -> Any:  # noqa: ANN401 - a SummaryWriter, or None

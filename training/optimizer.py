@@ -9,8 +9,8 @@ from torch import nn
 
 from training.settings import OptimizerSettings
 
-UNDECAYED = ("positions", "null", "table", "embedding")
-"""Parts of names of parameters that weight decay leaves alone, beside norms and biases."""
+UNDECAYED = {"positions", "null", "table", "embedding"}
+"""Steps in names of parameters that weight decay leaves alone, beside norms and biases."""
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -20,7 +20,7 @@ def build_optimizer(model: nn.Module, settings: OptimizerSettings) -> torch.opti
     decayed: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
-        plain = parameter.ndim < 2 or any(part in name for part in UNDECAYED)
+        plain = parameter.ndim < 2 or not UNDECAYED.isdisjoint(name.split("."))
         (others if plain else decayed).append(parameter)
     groups = [
         {"params": decayed, "weight_decay": settings.weight_decay},

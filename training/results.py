@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from curation.storage import make_durable
+from curation.storage import written_whole
+from training.checkpoint import unwritable
+from training.errors import CheckpointError
 from training.settings import PositionSettings
 from training.text.conditioning import TextSpec
 from training.transformer import Shape, Transformer
@@ -61,14 +63,18 @@ def card_of(plain: Mapping[str, Any]) -> ModelCard:
 
 
 def write_result(path: Path, weights: Mapping[str, torch.Tensor], card: ModelCard) -> None:
-    """Writes weights and card into one file, which is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}")
+    """Writes weights and card into one file, which is there whole or not at all.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
     tensors = {name: one.detach().cpu().contiguous() for name, one in weights.items()}
-    save_file(tensors, aside, metadata={"moviola": json.dumps(card.plain())})
-    make_durable(str(aside))
-    aside.rename(path)
-    make_durable(str(path))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as aside:
+            save_file(tensors, aside, metadata={"moviola": json.dumps(card.plain())})
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(unwritable(f"the model {path}", path, error)) from error
 
 
 def read_result(path: Path) -> tuple[dict[str, torch.Tensor], ModelCard]:
@@ -86,8 +92,6 @@ def read_result(path: Path) -> tuple[dict[str, torch.Tensor], ModelCard]:
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    from safetensors import safe_open
-
     with safe_open(path, framework="pt") as file:
         found: dict[str, str] = file.metadata() or {}
     return found

@@ -13,7 +13,7 @@ RUN/<stage>/model.safetensors   the result: there when the stage is finished
 import fcntl
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,13 +21,14 @@ from typing import Any
 
 import torch
 
-from curation.storage import make_durable
+from curation.storage import write_whole
 from training.settings import TrainingRecipe
 
 PACKAGES = ("moviola", "torch", "safetensors", "transformers", "tokenizers", "diffusers")
 
-FREE = ("machine", "checkpoints", "samples", "evaluation", "generation")
-"""Groups of a recipe that change nothing of what is learnt, but for rounding."""
+FREE = ("machine", "encoding", "checkpoints", "samples", "evaluation", "generation", "autoencoder")
+"""Groups of a recipe that change nothing of what is learnt, but for rounding; another autoencoder
+shows in the version that its latents and the models have."""
 
 FREE_ENDS = (".data.tokens_per_micro_batch", ".data.max_unreadable_share")
 
@@ -86,34 +87,46 @@ class RunFolder:
     def _check(self, recipe: TrainingRecipe) -> None:
         if not (self.path / "recipe.json").exists():
             return
-        changes = [
-            change
-            for change in differences(self.recipe(), recipe)
-            if self._has_begun(change.partition(":")[0])
-        ]
+        before = self.recipe()
+        begun = [name for name in before.stages if self.stage(name).exists()]
+        changes = differences(before, recipe, begun)
         if changes:
             raise ValueError(
                 f"{self.path} was started with another recipe, so going on would train another "
                 f"model: {'; '.join(changes)}. Name another folder with --run, or keep these"
             )
 
-    def _has_begun(self, key: str) -> bool:
-        """Whether something was done already that depends on the key."""
-        group, _, rest = key.partition(".")
-        if group == "stages":
-            return self.stage(rest.split(".")[0]).exists()
-        return any((self.path / name).exists() for name in self.recipe().stages)
 
+def differences(before: TrainingRecipe, after: TrainingRecipe, begun: Sequence[str]) -> list[str]:
+    """What is different and matters to what has been learnt, as `key: before -> after`.
 
-def differences(before: TrainingRecipe, after: TrainingRecipe) -> list[str]:
-    """What is different and matters to what is learnt, as `key: before -> after`."""
+    Args:
+        before: the recipe so far.
+        after: the recipe now.
+        begun: the stages that have begun; what only others depend on may change.
+    """
+    if not begun:
+        return []
+    names = [*before.stages][: [*before.stages].index(begun[-1]) + 1]
+    order = ", ".join([*after.stages][: len(names)])
+    found = [] if order == ", ".join(names) else [f"stages: {', '.join(names)} -> {order}"]
     old, new = (dict(_leaves(one.model_dump(mode="json"))) for one in (before, after))
-    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    return [
-        f"{key}: {json.dumps(old.get(key))} -> {json.dumps(new.get(key))}"
-        for key in keys
-        if key.split(".")[0] not in FREE and not key.endswith(FREE_ENDS)
-    ]
+    for key in {**old, **new}:
+        if old.get(key) != new.get(key) and _matters(key, before, begun):
+            found.append(f"{key}: {json.dumps(old.get(key))} -> {json.dumps(new.get(key))}")
+    return found
+
+
+def _matters(key: str, recipe: TrainingRecipe, begun: Sequence[str]) -> bool:
+    group, _, rest = key.partition(".")
+    stages = [recipe.stages[name] for name in begun]
+    if group == "evaluation":  # it decides when the learning rate is cut
+        return any(stage.optimizer.schedule == "plateau" for stage in stages)
+    if key == "checkpoints.every_steps":
+        return any(stage.average_last > 1 for stage in stages)
+    if group == "stages":
+        return rest.split(".")[0] in begun and not key.endswith(FREE_ENDS)
+    return group not in FREE
 
 
 def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -138,8 +151,4 @@ def versions() -> dict[str, str]:
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Writes a file of JSON that is there whole or not at all."""
-    aside = path.with_name(f".{path.name}")
-    aside.write_text(json.dumps(dict(values), indent=2) + "\n", encoding="utf-8")
-    make_durable(str(aside))
-    aside.rename(path)
-    make_durable(str(path))
+    write_whole(path, (json.dumps(dict(values), indent=2) + "\n").encode())

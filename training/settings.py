@@ -115,7 +115,7 @@ class OptimizerSettings(Settings):
     """Peak."""
 
     schedule: Literal["constant", "cosine", "plateau"] = "constant"
-    """After the warm-up. `cosine` falls to `final_share` at the last step; `plateau` multiplies by
+    """After the warm-up. `cosine` falls to `final_share` at the end; `plateau` multiplies by
     `plateau_factor` where the validation loss has not fallen for `plateau_patience` evaluations."""
 
     warmup_steps: int = Field(default=1000, ge=0)
@@ -245,6 +245,12 @@ class RewriterSettings(Settings):
     revision: str | None = None
     """The commit of a repository of a hub."""
 
+    @model_validator(mode="after")
+    def _is_of_a_path(self) -> "RewriterSettings":
+        if self.revision is not None and self.path is None:
+            raise ValueError("rewriter.revision is that of a path, and there is none")
+        return self
+
 
 class GenerationSettings(Settings):
     """How videos are generated, unless the command says otherwise."""
@@ -275,7 +281,7 @@ class CheckpointSettings(Settings):
     """Steps between checkpoints; there is one at the end of a stage and when stopped too."""
 
     keep: int = Field(default=3, ge=1)
-    """Checkpoints of a stage that are kept, besides its last."""
+    """Checkpoints of a stage that are kept, and the newest if it lies between."""
 
 
 class MachineSettings(Settings):
@@ -349,7 +355,20 @@ class TrainingRecipe(Settings):
                 if getattr(after, side) < getattr(before, side):
                     key = f"stages.{name}.positions.{side}"
                     raise ValueError(f"{key} is below that of the stage before")
+        self._check_first_stage()
         for name, stage in self.stages.items():
             if stage.average_last > self.checkpoints.keep:
                 raise ValueError(f"stages.{name}.average_last is above checkpoints.keep")
         return self
+
+    def _check_first_stage(self) -> None:
+        """Refuses what would do nothing, as there is no stage before."""
+        name, stage = next(iter(self.stages.items()))
+        does_nothing = {
+            "carry_optimizer": stage.carry_optimizer,
+            "start_from": stage.start_from != "ema",
+            "positions.growth": stage.positions.growth != "extend",
+        }
+        for key, is_set in does_nothing.items():
+            if is_set:
+                raise ValueError(f"stages.{name}.{key} needs a stage before, and it is the first")

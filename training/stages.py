@@ -17,7 +17,7 @@ import torch
 
 from training import checkpoint
 from training.loop import CHECKPOINTS
-from training.optimizer import moments, set_steps
+from training.optimizer import MOMENTS, moments, set_steps
 from training.positions import grown
 from training.results import ModelCard, averaged, read_result, write_result
 from training.run_folder import RunFolder
@@ -81,7 +81,7 @@ def _read(
 def _carry(state: TrainingState, folder: Path | None, like: Mapping[str, torch.Tensor]) -> None:
     """Takes the moments over where the shapes are the same."""
     ours = moments(state.model, state.optimizer)
-    for moment in ("exp_avg", "exp_avg_sq"):
+    for moment in MOMENTS:
         for name, one in _read(folder, moment, like).items():
             target = ours[f"{moment}.{name}"]
             if target.shape == one.shape:
@@ -101,17 +101,26 @@ def finish(run: RunFolder, recipe: TrainingRecipe, name: str, card: ModelCard) -
         card: the model.
 
     Raises:
-        ValueError: there is no checkpoint.
+        ValueError: a checkpoint that is needed is missing or damaged.
+        CheckpointError: the result cannot be written.
     """
     stage = recipe.stages[name]
     card = replace(card, positions=stage.positions)
     like = dict(card.build().named_parameters())
-    folders = sorted((run.stage(name) / CHECKPOINTS).glob("step-*"))[-stage.average_last :]
-    if not folders:
-        raise ValueError(f"stage {name} of {run.path} has no checkpoint")
-    models = [_read(folder, "ema", like) for folder in folders]
+    steps = averaged_steps(stage.steps, recipe.checkpoints.every_steps, stage.average_last)
+    models = []
+    for step in steps:
+        folder = checkpoint.folder_of(run.stage(name) / CHECKPOINTS, step)
+        if (problem := checkpoint.problem_of(folder)) is not None:
+            raise ValueError(f"{folder} is needed for the result of {name}: {problem}")
+        models.append(_read(folder, "ema", like))
     if len(models) > 1:
-        logger.info("%s: the mean of its last %d checkpoints", name, len(models))
+        logger.info("%s: the mean of the checkpoints at steps %s", name, steps)
     path = run.result(name)
     write_result(path, averaged(models), card)
     return path
+
+
+def averaged_steps(steps: int, every_steps: int, count: int) -> list[int]:
+    """The last planned checkpoints of a stage: wherever it was stopped, these are there."""
+    return sorted({*range(every_steps, steps + 1, every_steps), steps})[-count:]

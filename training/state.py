@@ -10,7 +10,7 @@ from training import checkpoint
 from training.data.loader import State
 from training.ema import Ema
 from training.optimizer import Plateau, build_optimizer, moments, set_steps
-from training.settings import StageSettings
+from training.settings import CheckpointSettings, StageSettings
 from training.transformer import Transformer
 
 
@@ -52,14 +52,14 @@ class TrainingState:
         averages = {f"ema.{name}": one for name, one in self.ema.averages.items()}
         return weights | averages | moments(self.model, self.optimizer)
 
-    def save(self, folder: Path, keep: int) -> Path:
-        """Writes a checkpoint, then removes those beyond the newest `keep`.
+    def save(self, folder: Path, settings: CheckpointSettings) -> Path:
+        """Writes a checkpoint, then removes those that need not be kept.
 
         Raises:
             CheckpointError: it cannot be written.
         """
         written = checkpoint.save(folder, self.step, self.tensors(), self._plain())
-        checkpoint.prune(folder, keep)
+        checkpoint.prune(folder, settings.keep, settings.every_steps)
         return written
 
     def restore(self, folder: Path) -> None:

@@ -37,7 +37,7 @@ from pipelines.train import Training
 from pipelines.train_autoencoder import train_autoencoder
 from pipelines.training_recipe import load_training_recipe
 from pipelines.workspace import Workspace
-from training.generate import pixels
+from training.generate import rgb_frames
 from training.metrics import read_metrics
 from training.run_folder import RunFolder
 from training.settings import TrainingRecipe
@@ -170,7 +170,7 @@ def main() -> None:
         clips = []
         for latent, count in zip(latents, num_frames, strict=True):
             video = generator.autoencoder.decode(torch.from_numpy(latent)[None], count)[0]
-            clips.append(pixels(video))
+            clips.append(rgb_frames(video))
         seeds = [1000 + number for number in range(NUM_CLIPS)]
         made = generator.videos(prompts, typical_format(place, stage).shape, seeds)
         tables = {"psnr": psnr_table(made, clips), "sscd": sscd_table(made, clips)}

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import subprocess
@@ -57,7 +58,9 @@ def test_the_newest_is_found_and_older_ones_are_removed(tmp_path: Path) -> None:
     assert checkpoint.newest(tmp_path) == checkpoint.folder_of(tmp_path, 1000)
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "no list", "no state", "bad list"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "flipped", "gone", "no list", "no state", "bad list", "empty"]
+)
 def test_of_a_broken_checkpoint_the_one_before_is_used_and_the_log_says_so(
     damage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -67,8 +70,15 @@ def test_of_a_broken_checkpoint_the_one_before_is_used_and_the_log_says_so(
     match damage:
         case "cut":
             os.truncate(file, file.stat().st_size - 1)
+        case "flipped":
+            content = bytearray(file.read_bytes())
+            content[-1] ^= 1
+            file.write_bytes(content)
         case "gone":
             file.unlink()
+        case "empty":
+            for path in broken.iterdir():
+                path.unlink()
         case "no list":
             (broken / "files.json").unlink()
         case "no state":
@@ -147,9 +157,28 @@ def test_a_full_disk_is_said_and_costs_no_earlier_checkpoint(tmp_path: Path) -> 
     assert "The checkpoints before it are whole" in said.read_text()
 
 
-def test_the_list_of_files_has_their_sizes(tmp_path: Path) -> None:
+def test_the_list_of_files_has_their_hashes(tmp_path: Path) -> None:
     folder = checkpoint.save(tmp_path, 7, tensors(), {})
-    sizes = json.loads((folder / "files.json").read_text())
-    assert sizes == {
-        path.name: path.stat().st_size for path in folder.iterdir() if path.name != "files.json"
+    hashes = json.loads((folder / "files.json").read_text())
+    assert hashes == {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.iterdir()
+        if path.name != "files.json"
     }
+
+
+def test_a_damaged_file_is_said_where_it_is_read_all_the_same(tmp_path: Path) -> None:
+    folder = checkpoint.save(tmp_path, 7, tensors(), {})
+    [file] = folder.glob("*.safetensors")
+    file.write_bytes(b"\0" * file.stat().st_size)
+    with pytest.raises(ValueError, match="cannot be read"):
+        checkpoint.load(folder, zeros())
+
+
+def test_where_a_run_was_stopped_does_not_matter_to_the_planned_ones_that_stay(
+    tmp_path: Path,
+) -> None:
+    for step in (4, 8, 11, 12, 13):
+        checkpoint.save(tmp_path, step, tensors(), {})
+        checkpoint.prune(tmp_path, 2, every_steps=4)
+    assert [checkpoint.step_of(path) for path in sorted(tmp_path.iterdir())] == [8, 12, 13]

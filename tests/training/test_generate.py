@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tests.training import toy
 from training import floors
-from training.generate import VideoShape, generate, generate_latents, latent_shape, noise_of, pixels
+from training.generate import VideoShape, generate, generate_latents, latent_shape, noise_of, rgb_frames
 from training.settings import GenerationSettings, MachineSettings
 from training.text.conditioning import TextBatch
 
@@ -76,8 +76,8 @@ def test_the_model_is_left_in_the_mode_it_was_in() -> None:
 
 def test_pixels_are_of_the_whole_range_and_no_more() -> None:
     video = torch.tensor([-2.0, -1.0, 0.0, 1.0, 3.0]).view(1, 5, 1, 1).expand(3, 5, 2, 4)
-    assert pixels(video)[:, 0, 0, 0].tolist() == [0, 0, 128, 255, 255]
-    assert pixels(video).shape == (5, 2, 4, 3)
+    assert rgb_frames(video)[:, 0, 0, 0].tolist() == [0, 0, 128, 255, 255]
+    assert rgb_frames(video).shape == (5, 2, 4, 3)
 
 
 class Mirror:

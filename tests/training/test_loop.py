@@ -16,6 +16,7 @@ from tests.training import toy
 from training import checkpoint
 from training.data.loader import Batch, State
 from training.errors import TrainingError
+from training.flow import squared_errors
 from training.loop import CHECKPOINTS, StageWork, train_stage
 from training.metrics import read_metrics
 from training.results import ModelCard
@@ -78,10 +79,12 @@ KILLED = """
 import os, pathlib, sys
 from tests.training import test_loop, toy
 from training.loop import train_stage
+from training.signals import stop_asked
 work = toy.work(pathlib.Path(sys.argv[1]))
-for report in train_stage(work, test_loop.state()):
-    if report.step == 6:
-        os.kill(os.getpid(), int(sys.argv[2]))
+with stop_asked() as stop:
+    for report in train_stage(work, test_loop.state(), stop):
+        if report.step == 6:
+            os.kill(os.getpid(), int(sys.argv[2]))
 """
 
 
@@ -135,6 +138,17 @@ def test_of_a_truncated_checkpoint_the_one_before_is_used(
     assert_equal(whole, cut)
 
 
+def test_a_stop_in_the_last_step_is_not_forgotten(tmp_path: Path) -> None:
+    stop = Stop()
+    with pytest.raises(KeyboardInterrupt):
+        for report in train_stage(toy.work(tmp_path), state(), stop):
+            stop.asked = report.step == 11
+    found = checkpoint.newest(tmp_path / CHECKPOINTS)
+    assert found is not None
+    assert checkpoint.step_of(found) == 12
+    assert trained(toy.work(tmp_path))[1] == []
+
+
 def test_a_finished_stage_takes_no_step(tmp_path: Path) -> None:
     trained(toy.work(tmp_path))
     assert trained(toy.work(tmp_path))[1] == []
@@ -173,8 +187,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_step_and_names_the_sample(
     with pytest.raises(
         TrainingError, match=r"step 7: the loss is not finite, from the samples 2-1\."
     ):
-        for _ in train_stage(toy.work(tmp_path / "nan", batches=spoiled(7, data=with_nan)), at):
-            pass
+        trained(toy.work(tmp_path / "nan", batches=spoiled(7, data=with_nan)), at)
     assert at.step == 6
     for tensor in at.tensors().values():
         assert torch.isfinite(tensor).all()
@@ -195,6 +208,16 @@ def test_the_first_loss_is_checked_against_what_it_must_be(
 ) -> None:
     with pytest.raises(TrainingError, match="the loss of the first step is"):
         trained(toy.work(tmp_path, batches=spoiled(1, **changes)))
+
+
+def test_a_reduction_that_is_off_by_a_tenth_is_noticed_at_the_first_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "training.step.squared_errors", lambda one, other: 1.1 * squared_errors(one, other)
+    )
+    with pytest.raises(TrainingError, match="reduction"):
+        trained(toy.work(tmp_path))
 
 
 def test_an_output_layer_that_is_not_zero_is_noticed_at_the_first_step(tmp_path: Path) -> None:

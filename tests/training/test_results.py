@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.training import toy
+from training.errors import CheckpointError
 from training.results import average_files, averaged, card_of, read_result, write_result
 
 
@@ -65,3 +66,13 @@ def test_models_of_other_kinds_are_not_averaged(tmp_path: Path) -> None:
         average_files([tmp_path / "a", tmp_path / "b"], tmp_path / "mean")
     with pytest.raises(ValueError, match="model 2 is not of the kind of the first: b"):
         averaged([{"a": torch.zeros(1)}, {"a": torch.zeros(1), "b": torch.zeros(1)}])
+
+
+def test_a_model_that_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    write_result(path, weights(1), toy.card())
+    before = path.read_bytes()
+    (tmp_path / ".model.safetensors").mkdir()  # in the way of what is written aside
+    with pytest.raises(CheckpointError, match=r"the model .* cannot be written"):
+        write_result(path, weights(2), toy.card())
+    assert path.read_bytes() == before

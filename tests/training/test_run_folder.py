@@ -42,6 +42,7 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
     ("key", "value"),
     [
         ("seed", 8),
+        ("text.words.max_tokens", 9),
         ("transformer.dim", 32),
         ("stages.first.optimizer.learning_rate", 1.0),
         ("stages.first.steps", 13),
@@ -64,6 +65,8 @@ def test_another_recipe_does_not_go_on_with_a_run(key: str, value: object, tmp_p
     ("key", "value"),
     [
         ("machine.prefetch", 9),
+        ("encoding.runner", "inline"),
+        ("autoencoder.fit.checkpoint_every_s", 1.0),
         ("checkpoints.every_steps", 9),
         ("evaluation.num_times", 9),
         ("samples.prompts", ["a dog"]),
@@ -92,7 +95,38 @@ def test_before_anything_was_trained_everything_may_change(tmp_path: Path) -> No
 
 def test_differences_name_keys_and_both_values() -> None:
     after = changed(changed(toy.recipe(), "seed", 8), "machine.prefetch", 3)
-    assert differences(toy.recipe(), after) == ["seed: 7 -> 8"]
+    assert differences(toy.recipe(), after, ["first"]) == ["seed: 7 -> 8"]
+    assert differences(toy.recipe(), after, []) == []
+
+
+def reordered(recipe: TrainingRecipe, *names: str) -> TrainingRecipe:
+    stages = {name: recipe.stages.get(name, recipe.stages["first"]) for name in names}
+    return recipe.model_copy(update={"stages": stages})
+
+
+def test_stages_are_neither_swapped_nor_put_between_those_that_have_begun() -> None:
+    before, begun = toy.recipe(), ["first", "second"]
+    for names in (("second", "first"), ("first", "between", "second")):
+        [said] = differences(before, reordered(before, *names), begun)
+        assert said.startswith("stages: first, second -> ")
+    after = reordered(before, "first", "second", "third")
+    assert differences(before, after, begun) == []
+    assert differences(before, reordered(before, "first", "between", "second"), ["first"]) == []
+
+
+@pytest.mark.parametrize(
+    ("stage", "key", "value"),
+    [
+        ({"optimizer": {"schedule": "plateau"}}, "evaluation.every_steps", 2),
+        ({"average_last": 2}, "checkpoints.every_steps", 2),
+    ],
+)
+def test_what_decides_about_weights_by_way_of_a_stage_may_not_change(
+    stage: dict[str, object], key: str, value: object
+) -> None:
+    before = toy.recipe(**stage)
+    assert len(differences(before, changed(before, key, value), ["first"])) == 1
+    assert differences(toy.recipe(), changed(toy.recipe(), key, value), ["first"]) == []
 
 
 @pytest.mark.parametrize("content", [None, "{", '{"seed": "x"}'])

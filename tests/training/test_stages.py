@@ -13,7 +13,8 @@ from training.loop import CHECKPOINTS, train_stage
 from training.results import read_result
 from training.run_folder import RunFolder
 from training.settings import TrainingRecipe
-from training.stages import finish, first_state
+from training.signals import Stop
+from training.stages import averaged_steps, finish, first_state
 from training.state import TrainingState
 
 CPU = torch.device("cpu")
@@ -30,7 +31,7 @@ def after_first(folder: Path, settings: TrainingRecipe) -> tuple[RunFolder, Trai
     run = RunFolder(folder)
     state, is_fresh = first_state(run, settings, "first", toy.card(), CPU)
     assert is_fresh
-    for _ in train_stage(toy.work(run.stage("first"), settings), state):
+    for _ in train_stage(toy.work(run.stage("first"), settings), state, Stop()):
         pass
     finish(run, settings, "first", toy.card())
     return run, state
@@ -114,6 +115,40 @@ def test_the_result_can_be_the_mean_of_the_last_checkpoints(tmp_path: Path) -> N
         torch.testing.assert_close(tensor, expected, rtol=1e-6, atol=1e-7)
 
 
+def test_the_mean_is_the_same_wherever_the_stage_was_stopped(tmp_path: Path) -> None:
+    settings = recipe({"average_last": 3})
+    whole, _ = after_first(tmp_path / "whole", settings)
+    run = RunFolder(tmp_path / "halved")
+    for stop_at in (5, 11):
+        state, _ = first_state(run, settings, "first", toy.card(), CPU)
+        stop = Stop()
+        with pytest.raises(KeyboardInterrupt):
+            for report in train_stage(toy.work(run.stage("first"), settings), state, stop):
+                stop.asked = report.step + 1 == stop_at
+    after_first(tmp_path / "halved", settings)
+    means = [read_result(one.result("first"))[0] for one in (whole, run)]
+    assert_equal(*means)
+
+
+def test_a_damaged_checkpoint_that_the_mean_needs_is_said(tmp_path: Path) -> None:
+    settings = recipe({"average_last": 3})
+    run, _ = after_first(tmp_path, settings)
+    [file] = checkpoint.folder_of(run.stage("first") / CHECKPOINTS, 8).glob("*.safetensors")
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(ValueError, match="step-00000008 is needed for the result of first"):
+        finish(run, settings, "first", toy.card())
+
+
+@pytest.mark.parametrize(
+    ("steps", "every", "count", "expected"),
+    [(12, 4, 3, [4, 8, 12]), (13, 4, 3, [8, 12, 13]), (3, 4, 3, [3]), (12, 4, 1, [12])],
+)
+def test_the_last_planned_checkpoints(
+    steps: int, every: int, count: int, expected: list[int]
+) -> None:
+    assert averaged_steps(steps, every, count) == expected
+
+
 def test_a_stage_does_not_start_before_the_one_before_is_done(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"stage first of .* is not finished"):
         first_state(RunFolder(tmp_path), recipe(), "second", toy.card(), CPU)
@@ -132,6 +167,6 @@ def test_both_stages_run_one_after_the_other(tmp_path: Path) -> None:
     run, _ = after_first(tmp_path, settings)
     state, is_fresh = first_state(run, settings, "second", toy.card(), CPU)
     work = toy.work(run.stage("second"), settings, name="second", begins_at_zero=is_fresh)
-    assert [report.step for report in train_stage(work, state)] == [1, 2, 3, 4]
+    assert [report.step for report in train_stage(work, state, Stop())] == [1, 2, 3, 4]
     finish(run, settings, "second", toy.card())
     assert read_result(run.result("second"))[1].positions.width == 4
