@@ -7,7 +7,14 @@ from torch import Tensor, nn
 
 from tests.training import toy
 from training import floors
-from training.generate import VideoShape, generate, generate_latents, latent_shape, noise_of, rgb_frames
+from training.generate import (
+    VideoShape,
+    generate,
+    generate_latents,
+    latent_shape,
+    noise_of,
+    rgb_frames,
+)
 from training.settings import GenerationSettings, MachineSettings
 from training.text.conditioning import TextBatch
 
