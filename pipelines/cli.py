@@ -23,7 +23,6 @@ from pipelines import doctor as doctor_checks
 from pipelines import models as model_files
 from pipelines import queries, summary
 from pipelines.caption_sheet import PAGE, write_caption_sheet
-from pipelines.cli_model import average, generate, train, train_tae
 from pipelines.cli_options import (
     FAILED_ROWS,
     INTERRUPTED,
@@ -42,7 +41,7 @@ from pipelines.cli_options import (
     workspace_option,
 )
 from pipelines.cli_review import review
-from pipelines.cli_training import encode
+from pipelines.cli_training import average, encode, generate, train, train_tae
 from pipelines.curate import STAGES, Curation, passed_over, plans
 from pipelines.escaping import printable
 from pipelines.explain import explain as explain_one

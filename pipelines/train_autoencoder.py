@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.views import SHARDS
+from pipelines.gpu_memory import enough_gpu_memory
 from pipelines.queries import parts_of
 from pipelines.workspace import Workspace, storage_errors
 from training.acceleration import device_of
@@ -48,13 +49,15 @@ def train_autoencoder(
     with storage_errors(table.uri):
         clips = ShardClips(table.dataset())
     logger.info("training the autoencoder on %s: %d clips", table.name, len(clips.clip_ids))
-    return fit(
-        settings,
-        recipe.seed,
-        clips,
-        Path(settings.folder),
-        device=recipe.machine.device,
-        precision=recipe.machine.precision,
-        weights=weights,
-        on_log=on_log,
-    )
+    lower = "lower autoencoder.fit.batch_size, size_px or num_frames"
+    with enough_gpu_memory(lower):
+        return fit(
+            settings,
+            recipe.seed,
+            clips,
+            Path(settings.folder),
+            device=recipe.machine.device,
+            precision=recipe.machine.precision,
+            weights=weights,
+            on_log=on_log,
+        )

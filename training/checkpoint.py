@@ -85,7 +85,7 @@ def save(
     return folder
 
 
-def unwritable(what: str, path: Path, error: Exception) -> str:
+def unwritable(what: str, path: Path, error: BaseException) -> str:
     """Why something of a run cannot be written, in a sentence.
 
     Args:
@@ -95,7 +95,7 @@ def unwritable(what: str, path: Path, error: Exception) -> str:
     """
     causes: list[BaseException] = [error]
     if isinstance(error, CheckpointException):
-        causes += [failure[0] for failure in error.failures.values()]
+        causes += [cause for cause, _ in error.failures.values()]
     full = any(
         getattr(cause, "errno", None) == errno.ENOSPC or "o space left" in str(cause)
         for cause in causes

@@ -22,7 +22,7 @@ from curation.tables import (
     failed_row,
     full_prompt,
 )
-from training.pixels import Frames, aspect_of, pixels
+from training.pixels import Frames, aspect_of, encoded_frames
 from training.settings import LatentsSettings
 
 if TYPE_CHECKING:  # what these import takes seconds
@@ -169,7 +169,7 @@ class LatentsStage(Stage):
         if len(sample) != row["sample_frames"]:
             counts = f"{len(sample)} frames, not {row['sample_frames']}"
             raise MediaError("frames", f"the sample has {counts}")
-        frames = pixels(sample, aspect_of(row["bucket"]), self._settings)
+        frames = encoded_frames(sample, aspect_of(row["bucket"]), self._settings)
         num_frames, height, width, _ = frames.shape
         latent, shape = self._latent(frames)
         middle = frames[num_frames // 2][None]

@@ -6,11 +6,10 @@ has drawn, and two models differ by what they are, not by luck.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from training.flow import interpolate, squared_errors, velocity
 from training.randomness import normal
@@ -75,28 +74,25 @@ def evaluate(
     batches: Iterable[HeldOutBatch],
     settings: EvaluationSettings,
     seed: int,
-    without_prompts: bool = False,
 ) -> list[LossRow]:
     """The loss of each sample at each time, in the order of the batches.
 
-    Every rank may evaluate batches of its own, and the rows of all be put together.
+    Every sample sees its prompt, whatever training drops. Every rank may evaluate batches of its
+    own, and the rows of all be put together.
 
     Args:
-        predict: the model; a module is in evaluation mode meanwhile. Nothing that it computes is
-            differentiated.
+        predict: asks the model. Nothing that it computes is differentiated.
         batches: the samples, in any batches.
         settings: how many times.
         seed: of the noise.
-        without_prompts: drops all prompts; else every sample sees its prompt, whatever training
-            drops. What prompts are worth is the difference of the two.
 
     Raises:
         ValueError: an error is not finite, as the model has diverged or a latent is damaged.
     """
     rows: list[LossRow] = []
-    with _evaluating(predict):
+    with torch.no_grad():
         for batch in batches:
-            text = replace(batch.text, dropped=torch.full_like(batch.text.dropped, without_prompts))
+            text = replace(batch.text, dropped=torch.zeros_like(batch.text.dropped))
             for index, time in enumerate(evaluation_times(settings.num_times)):
                 rows.extend(_rows(batch, time, _errors(predict, batch, text, time, index, seed)))
     return rows
@@ -135,18 +131,3 @@ def _rows(batch: HeldOutBatch, time: float, errors: list[float]) -> Iterator[Los
                 " loss is finite, its latent is damaged and must be encoded anew"
             )
         yield LossRow(id, batch.bucket, concept, source, time, error, num_elements)
-
-
-@contextmanager
-def _evaluating(predict: Predict) -> Iterator[None]:
-    """No gradients, and evaluation mode, which every part leaves as it was before."""
-    parts = list(predict.modules()) if isinstance(predict, nn.Module) else []
-    modes = [part.training for part in parts]
-    for part in parts:
-        part.training = False
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for part, mode in zip(parts, modes, strict=True):
-            part.training = mode

@@ -15,7 +15,8 @@ from training.randomness import normal
 from training.schedules import schedule
 from training.settings import GenerationSettings, MachineSettings
 from training.solvers import solve
-from training.text.conditioning import TextBatch, TextSpec, collate
+from training.text.conditioning import TextBatch, collate
+from training.text.spec import TextSpec
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def generate_latents(
     """
     device = next(model.parameters()).device
     count = len(noise_BCTHW)
-    both = _joined(text, text.nulled()).to(device)
+    both = text.joined(text.nulled()).to(device)
     conditional = text.to(device)
 
     def field(x: Tensor, t: float) -> Tensor:
@@ -84,14 +85,6 @@ def generate_latents(
         return solve(field, noise_BCTHW.to(device), grid, settings.solver).float().cpu()
     finally:
         model.train(was_training)
-
-
-def _joined(first: TextBatch, second: TextBatch) -> TextBatch:
-    return TextBatch(
-        {name: torch.cat([one, second.values[name]]) for name, one in first.values.items()},
-        {name: torch.cat([one, second.masks[name]]) for name, one in first.masks.items()},
-        torch.cat([first.dropped, second.dropped]),
-    )
 
 
 def rgb_frames(video_CTHW: Tensor) -> npt.NDArray[np.uint8]:

@@ -29,7 +29,7 @@ def bucket_size(aspect: Aspect, width: int, height: int, base_px: int | None) ->
     return size if size[0] <= width and size[1] <= height else (width, height)
 
 
-def pixels(sample: Frames, aspect: Aspect, settings: LatentsSettings) -> Frames:
+def encoded_frames(sample: Frames, aspect: Aspect, settings: LatentsSettings) -> Frames:
     """The frames that are encoded, scaled down by area averages until they cover the bucket.
 
     What juts out is cut off evenly on both sides: under 16 px.

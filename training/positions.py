@@ -40,8 +40,8 @@ class Positions(nn.Module):
             if size > len(table):
                 raise ValueError(
                     f"a sample has {size} patches on the side `{side}` and the model's table has "
-                    f"{len(table)}: raise `positions.{side}` of the stage to {size} or leave out "
-                    "such samples"
+                    f"{len(table)}: ask for smaller or shorter ones, or train with a "
+                    f"`positions.{side}` of {size} or more"
                 )
             tables.append(table[:size])
         of_frames, of_rows, of_columns = tables

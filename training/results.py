@@ -14,7 +14,7 @@ from curation.storage import written_whole
 from training.checkpoint import unwritable
 from training.errors import CheckpointError
 from training.settings import PositionSettings
-from training.text.conditioning import TextSpec
+from training.text.spec import TextSpec
 from training.transformer import Shape, Transformer
 
 

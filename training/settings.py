@@ -167,8 +167,9 @@ class DataSettings(Settings):
     """Share of samples that see no prompt, so that guidance has something to guide from."""
 
     max_unreadable_share: float = Field(default=0.01, ge=0, le=1)
-    """Share of the samples read so far that may be unreadable; they are skipped, counted and named.
-    Above it training ends."""
+    """Share of the samples read so far that may be unreadable, besides three in each epoch; 0
+    allows none. They are skipped, counted and named. Above it training ends, and always after an
+    epoch of which no clip (without clips: no image) can be read."""
 
     held_out_share: float = Field(default=0.05, ge=0, lt=1)
     """Share of videos, by the hash of their id, that is only evaluated on; of clips, where there is

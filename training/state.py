@@ -43,6 +43,9 @@ class TrainingState:
     elements: int = 0
     """Elements that they are over."""
 
+    samples_read: int = 0
+    """Samples that were read so far, those that were skipped too."""
+
     unreadable: int = 0
     """Samples that were skipped so far."""
 
@@ -75,7 +78,7 @@ class TrainingState:
         self.plateau = Plateau.of(plain["plateau"])
         self.error, self.floor = plain["error"], plain["floor"]
         self.elements = plain["elements"]
-        self.unreadable = plain["unreadable"]
+        self.samples_read, self.unreadable = plain["samples_read"], plain["unreadable"]
         set_steps(self.model, self.optimizer, self.optimizer_steps)
 
     def _plain(self) -> dict[str, Any]:
@@ -87,6 +90,7 @@ class TrainingState:
             "error": self.error,
             "floor": self.floor,
             "elements": self.elements,
+            "samples_read": self.samples_read,
             "unreadable": self.unreadable,
         }
 

@@ -17,7 +17,6 @@ from training.flow import SIGMA_MIN, interpolate, squared_errors, velocity
 from training.optimizer import learning_rate
 from training.settings import MachineSettings, StageSettings
 from training.state import TrainingState
-from training.text.conditioning import TextBatch
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +89,7 @@ def take_step(
     state.error += loss * count
     state.floor += floor * count
     state.elements += count
+    state.samples_read += batch.num_read
     state.unreadable += len(batch.unreadable)
     losses = tuple(per_sample.tolist())
     return StepReport(
@@ -102,11 +102,6 @@ def micro_batches(batch: Batch, tokens: int | None) -> Iterator[Batch]:
     size = len(batch.ids) if tokens is None else max(1, tokens // batch.bucket.tokens)
     for start in range(0, len(batch.ids), size):
         part = slice(start, start + size)
-        text = TextBatch(
-            {name: values[part] for name, values in batch.text.values.items()},
-            {name: mask[part] for name, mask in batch.text.masks.items()},
-            batch.text.dropped[part],
-        )
         yield replace(
             batch,
             ids=batch.ids[part],
@@ -115,7 +110,7 @@ def micro_batches(batch: Batch, tokens: int | None) -> Iterator[Batch]:
             data=batch.data[part],
             noise=batch.noise[part],
             times=batch.times[part],
-            text=text,
+            text=batch.text.part(part),
         )
 
 

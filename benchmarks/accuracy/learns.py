@@ -30,12 +30,13 @@ from curation.models.sscd import CopyDetector
 from pipelines.assets import cache_folder, fetch
 from pipelines.curate import Curation
 from pipelines.encode import Encoding, encoding_run
-from pipelines.generation import load_generator, typical_format
 from pipelines.recipe import load_recipe
 from pipelines.run import Run
 from pipelines.train import Training
 from pipelines.train_autoencoder import train_autoencoder
 from pipelines.training_recipe import load_training_recipe
+from pipelines.video_format import typical_format
+from pipelines.video_model import load_video_model
 from pipelines.workspace import Workspace
 from training.generate import rgb_frames
 from training.metrics import read_metrics
@@ -166,13 +167,13 @@ def main() -> None:
         for line in lines[:: max(1, len(lines) // 12)]:
             print(f"  {line['step']:6} {line['loss']:.3f} {line['floor_gaussian']:.3f}")
 
-        generator, stage = load_generator(place, recipe, None, None, weights)
+        model, stage = load_video_model(place, recipe, None, None, weights)
         clips = []
         for latent, count in zip(latents, num_frames, strict=True):
-            video = generator.autoencoder.decode(torch.from_numpy(latent)[None], count)[0]
+            video = model.encoders.autoencoder.decode(torch.from_numpy(latent)[None], count)[0]
             clips.append(rgb_frames(video))
-        seeds = [1000 + number for number in range(NUM_CLIPS)]
-        made = generator.videos(prompts, typical_format(place, stage).shape, seeds)
+        shape = typical_format(place, stage).shape
+        made = [model.video(one, shape, 1000 + number) for number, one in enumerate(prompts)]
         tables = {"psnr": psnr_table(made, clips), "sscd": sscd_table(made, clips)}
         shown("PSNR, dB", tables["psnr"], 1)
         shown("SSCD, cosine", tables["sscd"], 3)

@@ -36,11 +36,12 @@ from pipelines.recipe import load_recipe
 from pipelines.run import Run
 from pipelines.workspace import Workspace
 from training.autoencoder.coder import autoencoder
-from training.autoencoder.crops import Crops, Frames, split
+from training.autoencoder.crops import Crops, split
 from training.autoencoder.fit import fit
 from training.autoencoder.patches import blocks_of, video_of
 from training.autoencoder.quality import by_motion, motion, psnr, ssim
 from training.autoencoder.settings import AutoencoderSettings
+from training.pixels import Frames
 
 BAR = {"psnr_over_pca_db": 0.4, "psnr_over_bicubic_db": 1.2, "ssim_over_pca": 0.01}
 """At least, and SSIM above that of bicubic by as much."""

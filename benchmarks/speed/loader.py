@@ -53,7 +53,7 @@ from training.data.readers import Example, Reader
 from training.data.shard_reader import LatentsOfShards, ShardReader
 from training.encode import video_tensor
 from training.flow import interpolate, squared_errors, velocity
-from training.pixels import pixels
+from training.pixels import encoded_frames
 from training.settings import DataSettings, LatentsSettings, PositionSettings, TimeSettings
 from training.text.conditioning import collate
 from training.text.spec import TextSpec
@@ -149,7 +149,7 @@ def latents_of(clip: dict[str, Any], num: int) -> list[dict[str, Any]]:
 
 def clip_example(record: dict[str, bytes]) -> Example:
     """The example of an MP4 and its prompt."""
-    frames = pixels(decode_sample(record["mp4"]), "16:9", LatentsSettings())
+    frames = encoded_frames(decode_sample(record["mp4"]), "16:9", LatentsSettings())
     latent = Means().encode(video_tensor(frames))[0]
     return Example(latent, {WORDS.name: Lengths()([record["txt"].decode()])[0]})
 

@@ -14,7 +14,7 @@ from pipelines.workspace import Workspace
 from tests.pipelines.test_encode import rewrite, said
 from tests.training.toy_models import array, caption
 from tests.workspaces import small_workspace
-from training.autoencoder.coder import write_autoencoder
+from training.autoencoder.files import write_autoencoder
 from training.autoencoder.settings import TaeArchitecture
 from training.autoencoder.tae import Tae
 

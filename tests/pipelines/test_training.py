@@ -3,33 +3,41 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import av
+import click
 import click.testing
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import torch
 from deltalake import write_deltalake
 from PIL import Image
 
+from pipelines import video_model
 from pipelines.cli import app
 from pipelines.encode import Encoding, encoding_run
+from pipelines.generation import strip
 from pipelines.training_recipe import load_training_recipe
 from pipelines.workspace import Workspace
 from tests.models import weights as packaged_weights
 from tests.pipelines.test_encode import rewrite, said
 from tests.training.toy_models import caption
 from tests.workspaces import small_workspace
-from training.autoencoder.coder import write_autoencoder
+from training.autoencoder.coder import TaeCoder
+from training.autoencoder.files import write_autoencoder
 from training.autoencoder.settings import TaeArchitecture
 from training.autoencoder.tae import Tae
+from training.errors import TrainingError
 from training.metrics import read_metrics
 from training.results import read_result
+from training.sheet import contact_sheet
 
 RECIPE = """\
 autoencoder: {{folder: {tae}}}
@@ -81,8 +89,10 @@ def encoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def place(encoded: Path, tmp_path: Path) -> Path:
-    shutil.copytree(encoded, tmp_path / "place")
-    return tmp_path / "place"
+    place = tmp_path / "place"
+    shutil.copytree(encoded, place)
+    (place / "train.yaml").write_text(RECIPE.format(tae=place / "tae"))
+    return place
 
 
 def invoked(*words: str | Path) -> click.testing.Result:
@@ -138,7 +148,7 @@ def weights_of(run: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [2, 9])
+@pytest.mark.parametrize("number", [2, 15, 9])
 def test_stopped_or_killed_in_the_middle_the_same_line_gives_the_same_weights(
     number: int, place: Path
 ) -> None:
@@ -162,7 +172,7 @@ main()
     )
     line = [sys.executable, str(script), *words, str(place / "halved")]
     done = subprocess.run(line, capture_output=True, text=True)
-    if number == 2:
+    if number != 9:
         assert done.returncode == 130, done.stderr
         assert "run the same command again" in done.stderr
     else:
@@ -174,17 +184,153 @@ main()
 
 
 def test_a_run_stays_with_the_version_of_the_table_it_began_with(place: Path) -> None:
-    train(place, run="whole")
-    first = train(place, "stages.t2i.steps=3", run="run")
-    assert first.exit_code == 0
+    assert train(place, "checkpoints.every_steps=2").exit_code == 0
+    whole = weights_of(place / "run")
     table = Workspace(place / "work").table("latents/256p")
-    shutil.rmtree(place / "run" / "t2v" / "checkpoints")
-    (place / "run" / "t2v" / "model.safetensors").unlink()
-    rows = table.read()
-    write_deltalake(table.uri, rows.slice(0, 1), mode="overwrite")
+    shutil.rmtree(place / "run" / "t2v" / "checkpoints" / "step-00000004")
+    unfinish(place, "t2v")
+    write_deltalake(table.uri, table.read().slice(0, 1), mode="overwrite")
     assert train(place).exit_code == 0
-    for name, one in weights_of(place / "whole").items():
+    for name, one in whole.items():
         assert torch.equal(one, weights_of(place / "run")[name])
+
+
+def unfinish(place: Path, stage: str) -> None:
+    (place / "run" / stage / "model.safetensors").unlink()
+
+
+def said_of_data(place: Path, stage: str = "t2v") -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((place / "run" / stage / "data.json").read_text())
+    return found
+
+
+def test_until_it_has_a_checkpoint_a_stage_takes_the_tables_as_they_are(place: Path) -> None:
+    assert train(place).exit_code == 0
+    before = said_of_data(place, "t2i")
+    shutil.rmtree(place / "run" / "t2v")
+    unfinish(place, "t2i")
+    shutil.rmtree(place / "run" / "t2i" / "checkpoints")
+    write_tae(place / "tae", seed=1)
+    assert "run `moviola encode` again" in failed(train(place))
+    line = ["encode", place / "train.yaml", "--workspace", place / "work"]
+    assert invoked(*line).exit_code == 0
+    done = train(place, "samples.prompts=[]")
+    assert done.exit_code == 0, done.exception
+    after = said_of_data(place, "t2i")
+    assert after["versions"]["latents/256p"] > before["versions"]["latents/256p"]
+    assert after["encoder_hash"] != before["encoder_hash"]
+
+
+@pytest.mark.parametrize("source", ["latents", "shards"])
+def test_a_run_that_has_begun_is_not_gone_on_with_by_other_encoders(
+    source: str, place: Path
+) -> None:
+    sets = [f"stages.t2i.data.source={source}", "samples.prompts=[]"]
+    assert train(place, *sets).exit_code == 0
+    unfinish(place, "t2i")
+    version = said_of_data(place, "t2i")["versions"][f"{source}/256p"]
+    before = said_of_data(place, "t2i")["encoders"]["autoencoder"]
+    write_tae(place / "tae", seed=1)
+    said = failed(train(place, *sets))
+    assert f"began with version {version} of {source}/256p and other encoders" in said
+    assert f"autoencoder: {before} -> tae-" in said
+    assert "text" not in said
+    assert "name another folder with --run" in said
+
+
+def test_a_selection_that_appears_or_goes_later_changes_nothing_of_what_has_begun(
+    place: Path,
+) -> None:
+    selection = place / "work" / "selection"
+    selection.rename(place / "aside")
+    assert train(place).exit_code == 0
+    assert said_of_data(place)["versions"]["selection"] is None
+    (place / "aside").rename(selection)
+    table = Workspace(place / "work").table("selection")
+    rows = table.read(filter=pc.field("status") == "ok").slice(0, 1)
+    write_deltalake(table.uri, rows, mode="overwrite")
+    unfinish(place, "t2v")
+    assert train(place).exit_code == 0
+    assert said_of_data(place)["num_samples"] == 2
+    assert train(place, "stages.t2v.data.held_out_share=0", run="new").exit_code == 0
+    assert json.loads((place / "new" / "t2v" / "data.json").read_text())["num_samples"] == 1
+
+
+def test_a_version_whose_files_are_gone_is_said_to_be(place: Path) -> None:
+    assert train(place, "samples.prompts=[]").exit_code == 0
+    unfinish(place, "t2v")
+    table = Workspace(place / "work").table("latents/256p")
+    files = table.delta().file_uris()
+    write_deltalake(table.uri, table.read(), mode="overwrite")
+    for file in files:
+        Path(file).unlink()
+    said = failed(train(place, "samples.prompts=[]"))
+    assert f"of its {len(files)} files are gone" in said
+    assert "name another folder with --run" in said
+
+
+def test_a_stage_whose_metrics_were_removed_can_still_be_finished(place: Path) -> None:
+    assert train(place, "samples.prompts=[]").exit_code == 0
+    unfinish(place, "t2v")
+    (place / "run" / "t2v" / "metrics.jsonl").unlink()
+    done = train(place, "samples.prompts=[]")
+    assert done.exit_code == 0, done.exception
+
+
+def test_the_log_says_what_is_trained_on(place: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    assert train(place, "samples.prompts=[]").exit_code == 0
+    assert "t2i: trains on 2 images (2 of 1x6x10); 0 of 2 samples are held out" in caplog.text
+    assert "t2v: trains on 1 clips (1 of 2x6x10) and 1 images (1 of 1x6x10); 1 of 2" in caplog.text
+
+
+def test_a_stop_that_is_asked_for_while_a_stage_is_finished_keeps_the_next_from_beginning(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipelines import train as module
+
+    real = module.finish
+
+    def stopped(*inputs: Any) -> Path:
+        signal.raise_signal(signal.SIGTERM)
+        return real(*inputs)
+
+    monkeypatch.setattr(module, "finish", stopped)
+    done = train(place, "samples.prompts=[]")
+    assert isinstance(done.exception, KeyboardInterrupt | click.Abort | SystemExit)
+    assert done.exit_code != 0
+    assert (place / "run" / "t2i" / "model.safetensors").is_file()
+    assert not (place / "run" / "t2v").exists()
+
+
+def test_a_gpu_without_memory_ends_training_with_what_to_lower(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*inputs: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("pipelines.train.train_stage", full)
+    done = train(place, "samples.prompts=[]")
+    assert isinstance(done.exception, TrainingError)
+    assert "lower stages.t2i.data.tokens_per_micro_batch" in str(done.exception)
+
+
+@pytest.mark.parametrize("package", ["torch", "safetensors", "PIL"])
+@pytest.mark.parametrize("command", ["train", "train-tae", "generate", "average", "encode"])
+def test_without_the_extra_packages_commands_say_how_to_get_them(
+    command: str, package: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = ["--workspace", place / "work"]
+    words = {
+        "train": ["train", place / "train.yaml", *work, "--run", place / "run"],
+        "train-tae": ["train-tae", place / "train.yaml", *work],
+        "generate": ["generate", place / "run", "--prompt", "a", "--into", place / "videos"],
+        "average": ["average", place / "a.safetensors", "--into", place / "b.safetensors"],
+        "encode": ["encode", place / "train.yaml", *work],
+    }
+    monkeypatch.setitem(sys.modules, package, None)
+    said = failed(invoked(*words[command]))
+    assert said == f"this needs {package}: pip install 'moviola[training]'"
 
 
 def test_an_autoencoder_is_trained_on_shards_used_to_encode_and_left_alone_when_done(
@@ -222,11 +368,29 @@ def test_latents_of_another_autoencoder_are_refused(place: Path) -> None:
     assert not (place / "run" / "t2i" / "metrics.jsonl").exists()
 
 
-def test_training_straight_from_pixels_gives_what_training_on_latents_gives(place: Path) -> None:
+def test_training_straight_from_pixels_gives_what_training_on_latents_gives(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[TaeCoder] = []
+    loaded: list[TaeCoder] = []
+    make, load = TaeCoder.__init__, TaeCoder.load
+
+    def counted_make(self: TaeCoder, *inputs: Any) -> None:
+        made.append(self)
+        make(self, *inputs)
+
+    def counted_load(self: TaeCoder, *inputs: Any) -> None:
+        loaded.append(self)
+        load(self, *inputs)
+
     assert train(place, run="latents").exit_code == 0
+    monkeypatch.setattr(TaeCoder, "__init__", counted_make)
+    monkeypatch.setattr(TaeCoder, "load", counted_load)
     pixels = [f"stages.{name}.data.source=shards" for name in ("t2i", "t2v")]
     done = train(place, *pixels, run="pixels")
     assert done.exit_code == 0, done.exception
+    assert len(made) == 1, "readers and samples of both stages use the same models"
+    assert loaded == made
     for name, one in weights_of(place / "latents").items():
         # Stored latents are rounded to half precision.
         torch.testing.assert_close(one, weights_of(place / "pixels")[name], rtol=0, atol=1e-3)
@@ -237,7 +401,7 @@ def test_training_straight_from_pixels_gives_what_training_on_latents_gives(plac
     [
         (["stages.t2v.data.subset=768p"], "has no latents/768p, which stages.t2v.data names"),
         (["stages.t2i.positions.width=2"], "set positions.width of the stage to"),
-        (["autoencoder.folder=nowhere"], "nowhere"),
+        (["autoencoder.folder=nowhere"], "`moviola train-tae` writes it"),
         (["machine.device=cuda"], "PyTorch finds no GPU here"),
         (["stages.t2i.data.image_share=2"], "less than or equal to 1"),
         (["subsets.256p.rules.motion_vmaf.min=1"], "`subsets` is a key of curation recipes"),
@@ -298,8 +462,10 @@ def test_a_sample_with_nan_is_skipped_counted_and_named(
 
 def test_too_many_broken_samples_end_training_and_are_named(place: Path) -> None:
     changed_latents(place, lambda number, row: row | {"latent": b"x"})
-    said = failed(train(place, "stages.t2v.data.held_out_share=0"))
-    assert "bytes" in said
+    of_stage = "stages.t2v.data."
+    done = train(place, f"{of_stage}held_out_share=0", f"{of_stage}max_unreadable_share=0")
+    assert isinstance(done.exception, TrainingError)
+    assert "1 bytes, which is not float16" in str(done.exception)
 
 
 def generated(place: Path, *words: str | Path) -> list[dict[str, Any]]:
@@ -343,15 +509,67 @@ def test_prompts_of_a_file_are_taken_line_by_line(place: Path) -> None:
     assert [row["prompt"] for row in rows] == ["a cat", "FPS-9 Static shot. A dog."]
 
 
+def test_videos_are_written_one_by_one_and_a_stop_keeps_what_is_made(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert train(place, "samples.prompts=[]").exit_code == 0
+    words = ["--prompt", "a cat", "--count", "3"]
+    whole = generated(place, *words)
+    videos = [(place / "videos" / row["file"]).read_bytes() for row in whole]
+    shutil.rmtree(place / "videos")
+    real, batches = video_model.generate, []
+
+    def stopped(*inputs: Any) -> Any:
+        batches.append(len(inputs[2]))
+        if len(batches) == 3:
+            raise KeyboardInterrupt
+        return real(*inputs)
+
+    monkeypatch.setattr(video_model, "generate", stopped)
+    done = invoked("generate", place / "run", "--into", place / "videos", *words)
+    assert done.exit_code != 0
+    assert batches == [1, 1, 1]
+    lines = (place / "videos" / "videos.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == whole[:2]
+    assert done.stdout.splitlines() == lines
+    made = sorted((place / "videos").glob("*.mp4"))
+    assert [path.read_bytes() for path in made] == videos[:2]
+
+
+def test_the_sheet_keeps_a_few_small_frames_of_a_video() -> None:
+    grey = np.arange(33, dtype=np.uint8)
+    video = np.broadcast_to(grey[:, None, None, None], (33, 600, 800, 3))
+    small = strip(video)
+    assert small.shape == (8, 150, 200, 3)
+    assert small[:, 0, 0, 0].tolist() == [0, 5, 9, 14, 18, 23, 27, 32]
+    assert np.array_equal(contact_sheet([small], ["a"]), contact_sheet([video[:, ::4, ::4]], ["a"]))
+    assert strip(video[:3, :48, :80]).shape == (3, 48, 80, 3)
+
+
+def test_a_gpu_without_memory_ends_generating_with_what_to_lower(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert train(place, "samples.prompts=[]").exit_code == 0
+
+    def full(*inputs: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(video_model, "generate", full)
+    done = invoked("generate", place / "run", "--prompt", "a", "--into", place / "videos")
+    assert isinstance(done.exception, TrainingError)
+    assert "fewer --frames or a smaller --base-px" in str(done.exception)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--prompt", "!!!"], "holds no word"),
         (["--prompt", "a", "--stage", "t3v"], "has no stage 't3v': t2i, t2v"),
-        (["--prompt", "a", "--frames", "99"], "frames"),
-        (["--prompt", "a", "--base-px", "256"], "positions"),
+        (["--prompt", "a", "--frames", "99"], "ask for smaller or shorter ones"),
+        (["--prompt", "a", "--base-px", "256"], "`positions.height` of 12 or more"),
         (["--prompt", "a", "--model", "nowhere.safetensors"], "is no model of Moviola"),
         (["--prompt", "a", "--set", "generation.step=2"], "steps"),
+        (["--prompt", "a", "--fps", "1000"], "is not in the range 1<=x<=999"),
         ([], "needs --prompt or --file"),
     ],
 )

@@ -12,7 +12,7 @@ from curation.media.samples import decode_sample, encode_video
 from curation.tables import LATENTS, SHARD, content_sha256
 from tests.training.toy_models import BlockMeans, array, block_means, caption
 from training.encode import INPUTS, SAMPLES, LatentsStage, latent_inputs
-from training.pixels import pixels
+from training.pixels import encoded_frames
 from training.settings import LatentsSettings
 from training.text.encoders import TextEncoder, text_encoders
 from training.text.settings import TextEncoderSettings
@@ -99,7 +99,7 @@ def run(stage: LatentsStage, inputs: pa.Table) -> list[dict[str, Any]]:
 def test_a_row_holds_the_latents_of_the_frames_that_are_taken(shards, stage):
     content = video(1)
     [row] = run(stage(), shards(sample(1, content)))
-    frames = pixels(decode_sample(content), "4:3", SETTINGS)
+    frames = encoded_frames(decode_sample(content), "4:3", SETTINGS)
     assert (row["status"], row["num_frames"], row["width"], row["height"]) == ("ok", 12, 32, 32)
     assert frames.shape == (12, 32, 32, 3)
     latent = array(row["latent"], row["latent_shape"])

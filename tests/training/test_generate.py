@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.training import toy
-from training import floors
+from tests.training.closed_forms import gaussian_field
 from training.generate import (
     VideoShape,
     generate,
@@ -32,7 +32,7 @@ class GaussianFlow(nn.Module):
     def forward(self, x: Tensor, times: Tensor, text: TextBatch) -> Tensor:
         self.asked.append(len(x))
         means = torch.where(text.dropped, 1.0, 2.0).view(-1, 1, 1, 1, 1)
-        return floors.gaussian_field(x, times, means, 0.25, sigma_min=0.0)
+        return gaussian_field(x, times, means, 0.25, sigma_min=0.0)
 
 
 def settings(**values: object) -> GenerationSettings:

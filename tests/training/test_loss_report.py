@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.training.closed_forms import gaussian_field
 from training.evaluation import LossRow, evaluation_times
-from training.floors import gaussian_field
 from training.flow import interpolate, squared_errors, velocity
 from training.loss_report import grouped, loss_of, loss_report
 from training.randomness import normal

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from curation.buckets import ASPECTS, size_of
-from training.pixels import aspect_of, bucket_size, pixels, taken_frames
+from training.pixels import aspect_of, bucket_size, encoded_frames, taken_frames
 from training.settings import LatentsSettings
 
 
@@ -50,11 +50,11 @@ def test_a_sample_becomes_its_bucket_and_is_never_enlarged():
 def test_scaling_down_is_by_area_so_that_fine_detail_becomes_grey_and_means_stay():
     checks = (np.indices((192, 336)).sum(0) % 2 * 255).astype(np.uint8)
     frames = np.repeat(np.repeat(checks[None, ..., None], 3, axis=-1), 2, axis=0)
-    small = pixels(frames, "16:9", LatentsSettings(base_px=64))
+    small = encoded_frames(frames, "16:9", LatentsSettings(base_px=64))
     assert small.shape == (2, 48, 80, 3)
     assert np.abs(small.astype(int) - 127.5).max() <= 1
     noise = np.random.default_rng(0).integers(0, 256, (1, 256, 256, 3), np.uint8)
-    quarter = pixels(noise, "1:1", LatentsSettings(base_px=64))
+    quarter = encoded_frames(noise, "1:1", LatentsSettings(base_px=64))
     blocks = noise.reshape(1, 64, 4, 64, 4, 3).mean((2, 4))
     assert np.abs(quarter - blocks).max() <= 0.51
 
@@ -63,7 +63,9 @@ def test_what_juts_out_is_cut_off_on_both_sides():
     columns = np.broadcast_to(
         np.arange(336, dtype=np.float64)[None, None, :, None] * 0.75, (1, 192, 336, 3)
     )
-    small = pixels(columns.astype(np.uint8), "16:9", LatentsSettings(base_px=64)).astype(float)
+    small = encoded_frames(columns.astype(np.uint8), "16:9", LatentsSettings(base_px=64)).astype(
+        float
+    )
     middle = (336 - 1) / 2 * 0.75
     assert abs(small[0, :, 39:41].mean() - middle) < 1
     assert abs(small.mean() - middle) < 1
@@ -71,5 +73,5 @@ def test_what_juts_out_is_cut_off_on_both_sides():
 
 def test_a_sample_that_has_its_size_is_left_alone():
     frames = np.random.default_rng(0).integers(0, 256, (4, 192, 336, 3), np.uint8)
-    assert np.array_equal(pixels(frames, "16:9", LatentsSettings()), frames)
-    assert np.array_equal(pixels(frames, "16:9", LatentsSettings(base_px=256)), frames)
+    assert np.array_equal(encoded_frames(frames, "16:9", LatentsSettings()), frames)
+    assert np.array_equal(encoded_frames(frames, "16:9", LatentsSettings(base_px=256)), frames)

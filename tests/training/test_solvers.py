@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.floors import gaussian_field
+from tests.training.closed_forms import gaussian_field
 from training.randomness import normal
 from training.schedules import schedule
 from training.solvers import solve

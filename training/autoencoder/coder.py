@@ -1,30 +1,22 @@
 """The autoencoder as the rest of training sees it: videos to latents and back."""
 
-import hashlib
-import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Literal
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
-from curation.models.devices import Device, required
+from curation.models.devices import Device
 from curation.models.hub import ModelFiles
-from curation.storage import make_durable
-from training.autoencoder.settings import AutoencoderSettings, TaeArchitecture, TilingSettings
+from training.autoencoder.files import DESCRIPTION, WEIGHTS, read_description, read_weights
+from training.autoencoder.settings import (
+    AutoencoderSettings,
+    Precision,
+    TaeArchitecture,
+    TilingSettings,
+)
 from training.autoencoder.tae import Tae, latent_frames
 from training.autoencoder.tiling import decode_tiled, encode_tiled
-
-WEIGHTS, DESCRIPTION = "autoencoder.safetensors", "autoencoder.json"
-
-FORMAT = 1
-"""Of the two files; another number means that the network computes something else."""
-
-Precision = Literal["float32", "bfloat16"]
 
 
 class Autoencoder(ABC):
@@ -98,6 +90,11 @@ def autoencoder(settings: AutoencoderSettings) -> Autoencoder:
     return DiffusersCoder(settings.folder, settings.revision)
 
 
+def autocast(device: str, precision: Precision) -> torch.autocast:
+    """In there a network computes in that precision; a new one for each use, by one thread."""
+    return torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")
+
+
 class TaeCoder(Autoencoder):
     """A temporal autoencoder that was trained here."""
 
@@ -126,14 +123,12 @@ class TaeCoder(Autoencoder):
         # Pieces of another length see other neighbours. What the decoder does changes no latent.
         self.version = f"tae-{files.version}-t{tiling.frames}"
         self._model: Tae | None = None
-        self._cast: AbstractContextManager[object] = nullcontext()
 
     def load(self, device: Device, precision: Precision = "float32") -> None:
         """Reads and checks the weights."""
         model = read_weights(self._folder, self.description, self._architecture)
         self._model = model.to(device).requires_grad_(False)
-        if precision == "bfloat16":
-            self._cast = torch.autocast(device, torch.bfloat16)
+        self._device, self._precision = device, precision
         shape = (1, -1, 1, 1, 1)
         self._mean = torch.tensor(self.mean, device=device).view(shape)
         self._std = torch.tensor(self.std, device=device).view(shape)
@@ -146,7 +141,7 @@ class TaeCoder(Autoencoder):
     def encode(self, video_bcthw: Tensor) -> Tensor:
         """In pieces of time where it is longer than one."""
         model = self._loaded()
-        with self._cast:
+        with autocast(self._device, self._precision):
             video = video_bcthw.to(self._mean.device, torch.float32)
             latents = encode_tiled(
                 lambda piece: model.encode(piece).mean, video, self._tiling.frames
@@ -158,7 +153,7 @@ class TaeCoder(Autoencoder):
         """In pieces of time that overlap, where it is longer than one."""
         model, tiling = self._loaded(), self._tiling
         latents = latents_bcthw.to(self._mean.device, torch.float32) * self._std + self._mean
-        with self._cast:
+        with autocast(self._device, self._precision):
             video = decode_tiled(
                 model.decode, latents, num_frames, tiling.frames, tiling.decoder_overlap
             )
@@ -167,99 +162,3 @@ class TaeCoder(Autoencoder):
     def _loaded(self) -> Tae:
         assert self._model is not None, "load comes first"
         return self._model
-
-
-def read_description(folder: Path) -> dict[str, Any]:
-    """What `autoencoder.json` says: format, architecture, mean, std, weights_sha256 and more.
-
-    Raises:
-        ValueError: it is damaged, or of another format.
-    """
-    path = folder / DESCRIPTION
-    try:
-        found = json.loads(path.read_bytes())
-        if found["format"] != FORMAT:
-            raise ValueError(f"format {found['format']}, and this version reads {FORMAT}")
-        shape = TaeArchitecture.model_validate(found["architecture"])
-        for key in ("mean", "std"):
-            values = found[key]
-            if len(values) != shape.latent_channels or not all(
-                isinstance(v, float) for v in values
-            ):
-                raise ValueError(f"{key} is not a number for each of the latent channels")
-        if min(found["std"]) <= 0 or not isinstance(found["weights_sha256"], str):
-            raise ValueError("std or weights_sha256 is none")
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
-        raise ValueError(f"{path} describes no autoencoder: {error!r}") from error
-    return dict(found)
-
-
-def read_weights(
-    folder: Path, description: Mapping[str, Any], architecture: TaeArchitecture
-) -> Tae:
-    """The network with the weights of `autoencoder.safetensors`.
-
-    Raises:
-        ValueError: the file is missing, cut off, or not the one that was described.
-    """
-    path = folder / WEIGHTS
-    safetensors = required("safetensors")
-    try:
-        content = path.read_bytes()
-        held = required("safetensors.torch").load(content)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ValueError(f"{path} is no whole file of weights: {error}") from error
-    if hashlib.sha256(content).hexdigest() != description["weights_sha256"]:
-        raise ValueError(
-            f"{path} is not the file that {DESCRIPTION} beside it describes: copy both anew from "
-            "where they were trained, or train again"
-        )
-    model = Tae(architecture)
-    try:
-        model.load_state_dict(held)
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not fit {DESCRIPTION} beside it: {error}") from error
-    return model
-
-
-def write_autoencoder(
-    folder: Path,
-    weights: Mapping[str, Tensor],
-    architecture: TaeArchitecture,
-    mean: list[float],
-    std: list[float],
-    notes: Mapping[str, Any],
-) -> None:
-    """Writes both files, each whole or not at all.
-
-    Args:
-        folder: where to, made if need be.
-        weights: of `Tae`, by name.
-        architecture: its shape.
-        mean: of each latent channel.
-        std: of each latent channel.
-        notes: what else to remember, such as versions and quality, as JSON.
-    """
-    content = required("safetensors.torch").save(
-        {name: tensor.detach().float().cpu().contiguous() for name, tensor in weights.items()}
-    )
-    described = {
-        "format": FORMAT,
-        "architecture": architecture.model_dump(mode="json"),
-        "mean": mean,
-        "std": std,
-        "weights_sha256": hashlib.sha256(content).hexdigest(),
-        **notes,
-    }
-    text = json.dumps(described, indent=2, allow_nan=False) + "\n"
-    folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / WEIGHTS, content)
-    _replace(folder / DESCRIPTION, text.encode())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    aside = path.with_name(f".{path.name}.part")
-    aside.write_bytes(content)
-    make_durable(str(aside))
-    aside.replace(path)
-    make_durable(str(path.parent))

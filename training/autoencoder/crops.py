@@ -7,7 +7,6 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import torch
 from torch import Tensor
@@ -16,9 +15,8 @@ from curation.media.errors import MediaError
 from training.autoencoder.patches import FACTOR
 from training.autoencoder.settings import TaeFitSettings
 from training.data.split import is_held_out, units
+from training.pixels import Frames
 from training.randomness import uniform
-
-Frames = npt.NDArray[np.uint8]
 
 MAX_CACHE_BYTES = 1 << 30
 """Of clips that were scaled already: those of a demonstration all fit."""
@@ -60,7 +58,7 @@ def split(clips: Clips, share: float) -> tuple[list[int], list[int]]:
 
 
 class Crops:
-    """Square pieces of clips, `[B, 3, T, size, size]` in [-1, 1]."""
+    """Square pieces of clips, `[B, 3, T, size, size]` in [-1, 1]; for one thread at a time."""
 
     def __init__(
         self, clips: Clips, numbers: Sequence[int], settings: TaeFitSettings, seed: int

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from curation.models.devices import Device, required
-from training.autoencoder.coder import Autoencoder, Precision
+from training.autoencoder.coder import Autoencoder
+from training.autoencoder.settings import Precision
 from training.autoencoder.sources import CONFIG, WEIGHTS, diffusers_files
 
 CLASS = re.compile(r"Autoencoder\w+", re.ASCII)

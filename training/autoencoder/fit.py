@@ -1,9 +1,11 @@
 """Training of a temporal autoencoder: the loop of `moviola train-tae`."""
 
+import fcntl
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,10 @@ import torch
 from torch import Tensor
 
 from curation.models.devices import Device
-from training.autoencoder.coder import (
-    DESCRIPTION,
-    Precision,
-    read_description,
-    write_autoencoder,
-)
 from training.autoencoder.crops import Clips, Crops, split
+from training.autoencoder.files import DESCRIPTION, read_description, write_autoencoder
 from training.autoencoder.held_out import held_out_quality, latent_statistics
-from training.autoencoder.settings import AutoencoderSettings
+from training.autoencoder.settings import AutoencoderSettings, Precision
 from training.autoencoder.trainee import Progress, Trainee
 from training.data.prefetch import Prefetcher
 from training.metrics import Metrics
@@ -61,24 +58,36 @@ def fit(
         What `autoencoder.json` says.
 
     Raises:
-        ValueError: the folder holds another autoencoder or a part of one, there is nothing to train
-            on, or a file of the perceptual distance is missing.
+        ValueError: another process trains in the folder, it holds another autoencoder or a part of
+            one, there is nothing to train on, or a file of the perceptual distance is missing.
         TrainingError: the loss is no number; the checkpoint, if any, is from before.
         CheckpointError: a checkpoint cannot be written.
         KeyboardInterrupt: it was asked to stop, and wrote a checkpoint; the same call goes on.
     """
     asked = _asked(settings, seed, clips)
-    if (folder / DESCRIPTION).exists():
-        found = read_description(folder)
-        if found.get("asked") == asked:
-            return found
-        raise ValueError(
-            f"{folder} holds an autoencoder of other settings, seed or clips: name another folder, "
-            "or remove it"
-        )
+    with _locked(folder):
+        if (folder / DESCRIPTION).exists():
+            found = read_description(folder)
+            if found.get("asked") == asked:
+                return found
+            raise ValueError(
+                f"{folder} holds an autoencoder of other settings, seed or clips: name another "
+                "folder, or remove it"
+            )
+        trainee = Trainee(settings, seed, torch.device(device), precision, weights)
+        return Fitting(settings, clips, folder, trainee, asked, on_log).run()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """The folder, made if need be, is this process's to write to."""
     folder.mkdir(parents=True, exist_ok=True)
-    trainee = Trainee(settings, seed, torch.device(device), precision, weights)
-    return Fitting(settings, clips, folder, trainee, asked, on_log).run()
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"another process trains in {folder}") from None
+        yield
 
 
 class Fitting:
@@ -100,24 +109,23 @@ class Fitting:
         self._crops = Crops(clips, trained, self._fit, asked["seed"])
         self._held = held[: self._fit.max_held_out]
         self._num_clips = {"trained": len(trained), "held_out": len(held)}
+        self._feed = _Feed(self._crops, trainee)
+        self._quality: tuple[int, dict[str, float]] | None = None
+        """The step of the last evaluation since this began, and what was found."""
 
     def run(self) -> dict[str, Any]:
         """To the end."""
         self._trainee.restore(self._folder / CHECKPOINTS, self._asked)
-        step = self._trainee.progress.step
-        metrics = Metrics(self._folder, step)
-        batches = Prefetcher(self._crops.from_step(step), PREFETCH)
+        metrics = Metrics(self._folder, self._trainee.progress.step)
         try:
             with stop_asked() as stop:
-                self._train(metrics, batches, lambda: stop.asked)
+                self._train(metrics, lambda: stop.asked)
             return self._finish()
         finally:
-            batches.close()
+            self._feed.pause()
             metrics.close()
 
-    def _train(
-        self, metrics: Metrics, batches: "Prefetcher[Tensor]", stopping: Callable[[], bool]
-    ) -> None:
+    def _train(self, metrics: Metrics, stopping: Callable[[], bool]) -> None:
         progress = self._trainee.progress
         saved_s = progress.elapsed_s
         clock = _Clock(progress)
@@ -125,7 +133,7 @@ class Fitting:
             self._evaluate(metrics)
             clock.tick()
         while (share := self._share()) < 1:
-            values = self._trainee.step(next(batches), share)
+            values = self._trainee.step(self._feed.next(), share)
             clock.tick()
             if progress.step % LOG_EVERY_STEPS == 0:
                 self._log(metrics, "train", values)
@@ -148,12 +156,19 @@ class Fitting:
         return min(progress.step / self._fit.steps, 1.0)
 
     def _evaluate(self, metrics: Metrics) -> None:
-        trainee = self._trainee
-        trainee.progress.evaluations += 1
-        with trainee.ema.applied(), trainee.cast():
-            quality = held_out_quality(trainee.model, self._crops, self._held)
-        if quality:
+        self._trainee.progress.evaluations += 1
+        if quality := self._held_out_quality():
             self._log(metrics, "held_out", quality)
+
+    def _held_out_quality(self) -> dict[str, float]:
+        """Of the average of the weights as they are; found once for each step."""
+        trainee, step = self._trainee, self._trainee.progress.step
+        if self._quality is None or self._quality[0] != step:
+            self._feed.pause()
+            with trainee.ema.applied(), trainee.cast():
+                found = held_out_quality(trainee.model, self._crops, self._held)
+            self._quality = (step, found)
+        return self._quality[1]
 
     def _log(self, metrics: Metrics, kind: str, values: Mapping[str, float]) -> None:
         progress = self._trainee.progress
@@ -163,10 +178,11 @@ class Fitting:
 
     def _finish(self) -> dict[str, Any]:
         trainee, shape = self._trainee, self._settings.architecture
+        quality = self._held_out_quality()
         with trainee.ema.applied(), trainee.cast():
             mean, std = latent_statistics(trainee.model, self._crops)
             notes = {
-                "held_out": held_out_quality(trainee.model, self._crops, self._held),
+                "held_out": quality,
                 "clips": self._num_clips,
                 "steps": trainee.progress.step,
                 "elapsed_s": round(trainee.progress.elapsed_s, 3),
@@ -177,6 +193,30 @@ class Fitting:
             write_autoencoder(self._folder, weights, shape, mean, std, notes)
         shutil.rmtree(self._folder / CHECKPOINTS, ignore_errors=True)
         return read_description(self._folder)
+
+
+class _Feed:
+    """The batches from where training is, read ahead while steps are taken and not meanwhile.
+
+    Evaluations read the same clips, which are not for two threads at once.
+    """
+
+    def __init__(self, crops: Crops, trainee: Trainee) -> None:
+        self._crops, self._trainee = crops, trainee
+        self._batches: Prefetcher[Tensor] | None = None
+
+    def next(self) -> Tensor:
+        """The crops of the step that comes next."""
+        if self._batches is None:
+            step = self._trainee.progress.step
+            self._batches = Prefetcher(self._crops.from_step(step), PREFETCH)
+        return next(self._batches)
+
+    def pause(self) -> None:
+        """Ends the reading ahead; what was read and not used is read again."""
+        if self._batches is not None:
+            self._batches.close()
+            self._batches = None
 
 
 class _Clock:

@@ -6,6 +6,12 @@ from pydantic import Field, model_validator
 
 from curation.settings import Settings
 
+Precision = Literal["float32", "bfloat16"]
+"""What an autoencoder computes in."""
+
+MIN_JUDGED_PX = 32
+"""Below this side there is no patch that the discriminator could judge."""
+
 
 class TaeArchitecture(Settings):
     """The shape of a temporal autoencoder trained here; sides and time shrink 8 times."""
@@ -102,7 +108,8 @@ class TaeFitSettings(Settings):
     only one video."""
 
     num_evaluations: int = Field(default=10, ge=1)
-    """Times that held-out videos are decoded, the last at the end."""
+    """Times that held-out videos are decoded after the first, which is before step 1; the last is
+    at the end."""
 
     max_held_out: int = Field(default=64, ge=1)
     """Held-out clips that are decoded at most."""
@@ -112,6 +119,15 @@ class TaeFitSettings(Settings):
 
     losses: TaeLosses = TaeLosses()
     """The terms of the loss."""
+
+    @model_validator(mode="after")
+    def _crops_are_large_enough_to_judge(self) -> "TaeFitSettings":
+        if self.losses.adversarial and self.size_px < MIN_JUDGED_PX:
+            raise ValueError(
+                f"losses.adversarial needs size_px of {MIN_JUDGED_PX} or more: the discriminator "
+                f"cannot judge {self.size_px} px"
+            )
+        return self
 
 
 class TilingSettings(Settings):
@@ -151,4 +167,11 @@ class AutoencoderSettings(Settings):
     """How a `tae` is trained."""
 
     tiling: TilingSettings = TilingSettings()
-    """How long videos are coded."""
+    """How long videos are coded by a `tae`."""
+
+    @model_validator(mode="after")
+    def _has_a_revision_only_where_it_means_something(self) -> "AutoencoderSettings":
+        # `architecture` and `fit` may come from a recipe that another extends.
+        if self.kind == "tae" and self.revision is not None:
+            raise ValueError("an autoencoder of kind tae takes no revision")
+        return self

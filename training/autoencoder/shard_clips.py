@@ -1,7 +1,6 @@
 """The clips of a table `shards/<subset>`, as the autoencoder is trained on them."""
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
@@ -9,12 +8,13 @@ from curation.media.errors import MediaError
 from curation.media.samples import decode_sample
 from curation.tables import OK
 from training.data.rows import RowReader, scan
+from training.pixels import Frames
 
 COLUMNS = ("clip_id", "video_id", "num_frames", "status")
 
 
 class ShardClips:
-    """Decodes a clip whenever it is asked for.
+    """Decodes a clip whenever it is asked for, by one thread at a time.
 
     Attributes:
         clip_ids: sorted, so that the order does not depend on files.
@@ -42,7 +42,7 @@ class ShardClips:
         self.num_frames: list[int] = rows["num_frames"].to_pylist()
         self._reader = RowReader(places.take(order))
 
-    def read(self, number: int) -> npt.NDArray[np.uint8]:
+    def read(self, number: int) -> Frames:
         """The frames of one, RGB, `[T, H, W, 3]`.
 
         Raises:

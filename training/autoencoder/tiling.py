@@ -50,12 +50,9 @@ def decode_tiled(
         wanted = min(piece.shape[2] * FACTOR, num_frames - start * FACTOR)
         decoded = decode(piece, wanted)
         if pieces and overlap:
-            shared = min(overlap, wanted)
-            later = torch.arange(overlap, device=decoded.device)[:shared] / overlap
-            later = later.view(1, 1, -1, 1, 1)
-            before = pieces.pop()
-            blend = (1 - later) * before[:, :, :shared] + later * decoded[:, :, :shared]
-            decoded = torch.cat([blend, decoded[:, :, shared:]], dim=2)
+            later = torch.arange(overlap, device=decoded.device).view(1, 1, -1, 1, 1) / overlap
+            blend = (1 - later) * pieces.pop() + later * decoded[:, :, :overlap]
+            decoded = torch.cat([blend, decoded[:, :, overlap:]], dim=2)
         if start + size >= total:
             return torch.cat([*pieces, decoded], dim=2)
         pieces += decoded.tensor_split([stride * FACTOR], dim=2) if overlap else [decoded]

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from training import checkpoint
-from training.autoencoder.coder import Precision
+from training.autoencoder.coder import autocast
 from training.autoencoder.objective import Objective
-from training.autoencoder.settings import AutoencoderSettings, TaeFitSettings
+from training.autoencoder.settings import AutoencoderSettings, Precision, TaeFitSettings
 from training.autoencoder.tae import Tae
 from training.ema import Ema
 from training.errors import TrainingError
@@ -66,8 +66,7 @@ class Trainee:
 
     def cast(self) -> torch.autocast:
         """In there the network computes in its precision."""
-        is_low = self._precision == "bfloat16"
-        return torch.autocast(self._device.type, torch.bfloat16, enabled=is_low)
+        return autocast(self._device.type, self._precision)
 
     def step(self, video: Tensor, share: float) -> dict[str, float]:
         """Learns from a batch.

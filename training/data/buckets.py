@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from training.positions import SIDES
 from training.settings import PositionSettings
 from training.transformer import PATCH
 
@@ -42,7 +43,7 @@ def check_positions(bucket: Bucket, positions: PositionSettings, subset: str) ->
     Raises:
         ValueError: one does not; it names the bucket, the table and the key.
     """
-    for name, need in zip(("frames", "height", "width"), bucket.patches, strict=True):
+    for name, need in zip(SIDES, bucket.patches, strict=True):
         if need > (size := getattr(positions, name)):
             raise ValueError(
                 f"subset {subset} has samples of bucket {bucket.name} (latent frames, height and "

@@ -11,7 +11,7 @@ from curation.tables import OK
 from training.data.buckets import Bucket
 from training.data.rows import Columns
 
-_BOTH = ("clip_id", "video_id", "num_frames", "weight", "source", "licence", "captioner", "status")
+_BOTH = ("clip_id", "video_id", "num_frames", "weight", "source", "status")
 
 LATENT_COLUMNS: Columns = {
     name: pc.field(name) for name in (*_BOTH, "latent_shape", "image_shape", "encoder_hash")

@@ -39,7 +39,6 @@ class SampleIndex:
 
     subset: str
     ids: pa.Array
-    video_ids: pa.Array
     keys: Keys
     """Of the ids, for `draws`."""
 
@@ -61,9 +60,6 @@ class SampleIndex:
     """`concept_id`, or `NO_CONCEPT`."""
 
     sources: pa.Array
-    licences: pa.Array
-    captioners: pa.Array
-
     held_out: npt.NDArray[np.bool_]
     """Whether it is only evaluated on."""
 
@@ -143,7 +139,6 @@ def read_index(
     index = SampleIndex(
         subset=settings.subset,
         ids=clip_ids,
-        video_ids=video_ids,
         keys=keys_of(rows["clip_id"].to_pylist()),
         channels=channels,
         buckets=buckets,
@@ -153,8 +148,6 @@ def read_index(
         weights=weights(rows, table),
         concepts=_concepts(rows),
         sources=rows["source"].combine_chunks(),
-        licences=rows["licence"].combine_chunks(),
-        captioners=rows["captioner"].combine_chunks(),
         held_out=is_held_out(units(video_ids, clip_ids), settings.held_out_share),
         places=places.take(rows["place"].to_numpy()),
         num_unselected=num_usable - rows.num_rows,

@@ -8,6 +8,7 @@ same in whatever batch, on whatever rank and however far ahead it is read.
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +17,7 @@ from training.data.index import SampleIndex
 from training.data.order import Step, plan_epoch
 from training.data.prefetch import Prefetcher
 from training.data.readers import Reader, Unreadable
-from training.data.tally import Tally
+from training.data.tally import NAMED, Tally
 from training.flow import time_of
 from training.randomness import normal, uniform
 from training.settings import DataSettings, TimeSettings
@@ -65,6 +66,9 @@ class Batch:
     wait_s: float = 0.0
     """How long the training loop waited for it."""
 
+    num_read: int = 0
+    """Samples that were read since the batch before, those of `unreadable` too."""
+
 
 class Loader:
     """The batches of a stage."""
@@ -91,37 +95,65 @@ class Loader:
         self.index: SampleIndex = reader.index
         self._reader, self._data, self._times = reader, data, times
         self._text, self._seed, self._prefetch = tuple(text), seed, prefetch
+        self._named: list[Unreadable] = []
 
-    def batches(self, state: State) -> Generator[Batch, None, None]:
+    def batches(
+        self, state: State, num_read: int = 0, num_unreadable: int = 0
+    ) -> Generator[Batch, None, None]:
         """The batches from a place on, for ever.
 
         Closing the generator, or letting go of it, ends the reading ahead. Only one generator of a
         loader should be in use at a time.
 
+        Args:
+            state: the place.
+            num_read: samples that the batches before it read: the sum of their `num_read`.
+            num_unreadable: of those, the sum of their `unreadable`.
+
         Raises:
-            ValueError: more samples are unreadable than the settings allow; the message names some.
+            TrainingError: more samples are unreadable than the settings allow, or all clips of an
+                epoch, or all images of one without clips; the message names some.
         """
-        ahead = Prefetcher(self._read(state), self._prefetch)
+        share, num_samples = self._data.max_unreadable_share, self._num_samples()
+        # Runs ahead with the reading. What is read again after a pause is not counted twice, as
+        # every call is told the counts at its place.
+        tally = Tally(self.index.subset, share, num_samples, num_read, num_unreadable, self._named)
+        ahead = Prefetcher(self._read(state, tally), self._prefetch)
         try:
             for batch in ahead:
+                self._named += batch.unreadable[: NAMED - len(self._named)]
                 yield replace(batch, wait_s=ahead.waited_s)
         finally:
             ahead.close()
 
-    def _read(self, state: State) -> Iterator[Batch]:
-        tally = Tally(self.index.subset, self._data.max_unreadable_share)
+    def _num_samples(self) -> int:
+        """Samples that are trained on, those once that are trained on as clips and as images."""
+        index, share, rows = self.index, self._data.image_share, self.index.training_rows
+        clips = index.clips(rows) if share < 1 else rows[:0]
+        images = index.images(rows) if share > 0 else rows[:0]
+        return len(np.union1d(clips, images))
+
+    def _read(self, state: State, tally: Tally) -> Iterator[Batch]:
         skipped: list[Unreadable] = []
+        num_read = 0
+        # An epoch has all samples of one kind; of images beside clips it may have a few.
+        is_of_images = self._data.image_share == 1
         while True:
             steps = plan_epoch(self.index, self._data, self._seed, state.epoch)
+            is_any_readable = False
             for number in range(state.step, len(steps)):
                 is_last = number + 1 == len(steps)
                 after = State(state.epoch + is_last, 0 if is_last else number + 1)
                 batch, unreadable = self.batch(steps[number], after)
-                tally.saw(len(steps[number].rows), unreadable, is_last and state.step == 0)
+                tally.saw(len(steps[number].rows), unreadable)
                 skipped += unreadable
+                num_read += len(steps[number].rows)
                 if batch is not None:
-                    yield replace(batch, unreadable=tuple(skipped))
-                    skipped = []
+                    is_any_readable |= batch.is_image == is_of_images
+                    yield replace(batch, unreadable=tuple(skipped), num_read=num_read)
+                    skipped, num_read = [], 0
+            if state.step == 0 and not is_any_readable:
+                raise tally.error()
             state = State(state.epoch + 1, 0)
 
     def batch(self, step: Step, after: State) -> tuple[Batch | None, list[Unreadable]]:
@@ -161,5 +193,6 @@ class Loader:
             text=collate([one.text for one in examples], self._text, dropped),
             unreadable=tuple(unreadable),
             next_state=after,
+            num_read=len(step.rows),
         )
         return batch, unreadable

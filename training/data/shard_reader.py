@@ -13,7 +13,7 @@ from training.data.index import SampleIndex
 from training.data.readers import BrokenSample, Example, Reader
 from training.data.rows import CACHE_BYTES
 from training.encode import latent_inputs, video_tensor
-from training.pixels import aspect_of, bucket_size, pixels, taken_frames
+from training.pixels import aspect_of, bucket_size, encoded_frames, taken_frames
 from training.settings import LatentsSettings
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class ShardReader(Reader):
         sample = decode_sample(row["video"])
         if len(sample) != row["num_frames"]:
             raise BrokenSample(f"it has {len(sample)} frames, not {row['num_frames']}")
-        frames = pixels(sample, aspect_of(row["bucket"]), self._settings)
+        frames = encoded_frames(sample, aspect_of(row["bucket"]), self._settings)
         if of_middle:
             frames = frames[len(frames) // 2][None]
         # One at a time: what comes out of a batch can differ in its last bits.

@@ -16,9 +16,12 @@ def units(video_ids: pa.Array, clip_ids: pa.Array) -> pa.Array:
 def is_held_out(video_ids: pa.Array, share: float) -> npt.NDArray[np.bool_]:
     """Whether each sample is held out, by the hash of its video's id alone, `[N]`.
 
-    A video is held out in every stage and run with the same share, and with any larger share, so
-    stages of different subsets do not train on what others evaluate on; no clip of it is trained
-    on. Of two videos or more, at least one is held out where the share is above 0, and one is not.
+    A video is held out in every stage and run with the same share, and with any larger share, and
+    no clip of it is trained on: stages of different subsets do not train on what others evaluate
+    on. Small subsets are the exception. Of two videos or more, at least one is held out where the
+    share is above 0, and one is not; so where the hashes alone would hold out none or all of a
+    subset, one video is on another side than they say, and may be on theirs in another subset.
+    Where `units` are clips, other stages may have the clip's video on either side.
 
     Args:
         video_ids: of each sample.

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from training.text.byte_encoder import ByteEncoder
-from training.text.spec import TextSpec as TextSpec
+from training.text.spec import TextSpec
 
 SMALL_STD = 0.02
 
@@ -44,6 +44,22 @@ class TextBatch:
     def nulled(self) -> "TextBatch":
         """The same with every sample dropped, for the unconditional half of guidance."""
         return replace(self, dropped=torch.ones_like(self.dropped))
+
+    def part(self, samples: slice) -> "TextBatch":
+        """Some of the samples, filled up to the same lengths."""
+        return TextBatch(
+            {name: values[samples] for name, values in self.values.items()},
+            {name: mask[samples] for name, mask in self.masks.items()},
+            self.dropped[samples],
+        )
+
+    def joined(self, other: "TextBatch") -> "TextBatch":
+        """These samples and then the others, which are filled up to the same lengths."""
+        return TextBatch(
+            {name: torch.cat([one, other.values[name]]) for name, one in self.values.items()},
+            {name: torch.cat([one, other.masks[name]]) for name, one in self.masks.items()},
+            torch.cat([self.dropped, other.dropped]),
+        )
 
 
 def collate(

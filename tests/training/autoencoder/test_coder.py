@@ -1,12 +1,15 @@
 import json
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
 from tests.training.autoencoder.test_tae import SMALL, model_of, video_of_shape
-from training.autoencoder.coder import DESCRIPTION, WEIGHTS, autoencoder, write_autoencoder
+from training.autoencoder.coder import autoencoder
+from training.autoencoder.files import DESCRIPTION, WEIGHTS, write_autoencoder
 from training.autoencoder.settings import AutoencoderSettings
+from training.autoencoder.tae import Tae
 
 MEAN, STD = [0.5, -1.0, 0.0, 2.0], [2.0, 1.0, 0.5, 1.5]
 
@@ -70,6 +73,31 @@ def test_bfloat16_gives_float32_that_is_near(folder):
     latents, exact = coder.encode(video), loaded(folder).encode(video)
     assert latents.dtype == torch.float32
     assert 0 < (latents - exact).abs().max() < 0.1
+
+
+def test_each_thread_has_its_precision_back_whoever_coded_meanwhile(folder, monkeypatch):
+    coder, video = coder_of(folder), video_of_shape(1, 3, 8, 8, 8)
+    coder.load("cpu", "bfloat16")
+    encode = Tae.encode
+
+    def encode_while_another_does(model, piece):
+        monkeypatch.setattr(Tae, "encode", encode)
+        with ThreadPoolExecutor(1) as other:
+            other.submit(coder.encode, video).result()
+        return encode(model, piece)
+
+    monkeypatch.setattr(Tae, "encode", encode_while_another_does)
+    with torch.autocast("cpu", torch.bfloat16):
+        coder.encode(video)
+        assert torch.is_autocast_enabled("cpu")
+
+
+def test_files_that_cannot_be_written_leave_what_was_there_and_no_rest(folder):
+    (folder / DESCRIPTION).unlink()
+    (folder / DESCRIPTION).mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_autoencoder(folder, model_of().state_dict(), SMALL, MEAN, STD, {})
+    assert {path.name for path in folder.iterdir()} == {DESCRIPTION, WEIGHTS}
 
 
 def test_the_version_names_weights_statistics_and_pieces(folder, tmp_path_factory):

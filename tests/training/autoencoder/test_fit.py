@@ -2,6 +2,8 @@ import json
 import logging
 import os
 import signal
+import threading
+import time
 
 import pytest
 import torch
@@ -10,11 +12,13 @@ from torch.nn.functional import interpolate
 from tests.models import weights
 from tests.training.autoencoder.toys import MovingPatterns
 from training import checkpoint
+from training.autoencoder import crops as crops_module
 from training.autoencoder.coder import autoencoder
 from training.autoencoder.crops import Crops, split
 from training.autoencoder.fit import fit
 from training.autoencoder.quality import psnr
 from training.autoencoder.settings import AutoencoderSettings
+from training.autoencoder.trainee import Trainee
 from training.errors import TrainingError
 from training.metrics import read_metrics
 
@@ -63,7 +67,7 @@ def test_it_leaves_a_described_autoencoder_that_can_be_used(tmp_path):
     assert [line["step"] for line in curve] == [0, 3, 6]
     assert [line["step"] for line in lines if line["kind"] == "held_out"] == [0, 3, 6]
     assert not list(tmp_path.glob("checkpoints/*"))
-    assert not list(tmp_path.glob(".*part"))
+    assert [path.name for path in tmp_path.glob(".*")] == [".lock"]
     coder = autoencoder(settings_of(tmp_path))
     coder.load("cpu")
     assert coder.encode(torch.zeros(1, 3, 9, 16, 16)).shape == (1, 4, 2, 2, 2)
@@ -89,6 +93,84 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_global_generator(tmp_pa
         fitted(tmp_path / name, seed=seed)
     assert weights_in(tmp_path / "one") == weights_in(tmp_path / "two")
     assert weights_in(tmp_path / "one") != weights_in(tmp_path / "other")
+
+
+class ForOneReader(MovingPatterns):
+    """Clips that may not be read while they are read."""
+
+    def __init__(self, **values):
+        super().__init__(**values)
+        self._free = threading.Lock()
+
+    def read(self, number):
+        assert self._free.acquire(blocking=False), "somebody else is reading"
+        try:
+            if threading.current_thread() is not threading.main_thread():
+                time.sleep(0.05)  # so that steps wait for it, and it would never be idle
+            return super().read(number)
+        finally:
+            self._free.release()
+
+
+def test_clips_are_read_by_one_thread_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(crops_module, "MAX_CACHE_BYTES", 0)
+    clips = ForOneReader(count=12)
+    described = fitted(tmp_path, clips)
+    assert described["steps"] == 6
+
+
+def test_each_step_learns_from_the_crops_of_its_number_whatever_was_read_ahead(
+    tmp_path, monkeypatch
+):
+    seen, step = [], Trainee.step
+
+    def noted(trainee, video, share):
+        seen.append(video)
+        return step(trainee, video, share)
+
+    monkeypatch.setattr(Trainee, "step", noted)
+    clips = MovingPatterns()
+    fitted(tmp_path, clips)
+    settings = settings_of(tmp_path).fit
+    crops = Crops(clips, split(clips, settings.held_out_share)[0], settings, 0)
+    assert len(seen) == 6
+    assert all(torch.equal(video, crops.batch(number)) for number, video in enumerate(seen))
+
+
+def test_held_out_clips_are_decoded_once_for_each_evaluation(tmp_path, monkeypatch):
+    monkeypatch.setattr(crops_module, "MAX_CACHE_BYTES", 0)
+    clips = MovingPatterns()
+    described = fitted(tmp_path, clips)
+    _, held = split(clips, FIT["held_out_share"])
+    assert [clips.reads.count(number) for number in held[:2]] == [3, 3]
+    last = read_metrics(tmp_path, "held_out")[-1]
+    assert described["held_out"] == {name: last[name] for name in described["held_out"]}
+
+
+def test_nobody_else_trains_in_the_folder_meanwhile(tmp_path):
+    refused = []
+
+    def train_too(line):
+        with pytest.raises(ValueError, match=f"another process trains in {tmp_path}") as error:
+            fitted(tmp_path, steps=3)
+        refused.append(error)
+
+    described = fitted(tmp_path, on_log=train_too)
+    assert len(refused) == 3
+    assert fitted(tmp_path) == described
+
+
+def test_stopped_after_its_last_step_it_only_has_to_be_written(tmp_path):
+    def stop_at_end(line):
+        if line["step"] == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        fitted(tmp_path, on_log=stop_at_end)
+    described = fitted(tmp_path)
+    curve = read_metrics(tmp_path, "held_out")
+    assert [line["step"] for line in curve] == [0, 3, 6]
+    assert described["held_out"]["psnr_db"] == curve[-1]["psnr_db"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

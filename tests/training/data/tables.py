@@ -122,7 +122,6 @@ def bare_index(
     return SampleIndex(
         subset="256p",
         ids=ids,
-        video_ids=ids,
         keys=keys_of(ids.to_pylist()),
         channels=CHANNELS,
         buckets=shapes,
@@ -132,8 +131,6 @@ def bare_index(
         weights=np.ones(num) if weights is None else np.array(weights, np.float64),
         concepts=nothing,
         sources=ids,
-        licences=ids,
-        captioners=ids,
         held_out=is_held_out(ids, held_out_share),
         places=Places(LATENTS, (), nothing, nothing, nothing),
         num_unselected=0,

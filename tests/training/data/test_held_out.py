@@ -43,7 +43,7 @@ def test_no_video_is_both_trained_on_and_evaluated_on(tmp_path: Path) -> None:
     video_of = {row["clip_id"]: row["video_id"] for row in CLIPS}
     evaluated = {video_of[one] for batch in found for one in batch.ids}
     index = reader.index
-    trained = {*index.video_ids.take(index.training_rows).to_pylist()}
+    trained = {video_of[one] for one in index.ids.take(index.training_rows).to_pylist()}
     assert evaluated and trained and not evaluated & trained
 
 

@@ -10,10 +10,19 @@ import pyarrow.dataset as ds
 import pytest
 import torch
 
-from tests.training.data.tables import TEXT, index_of, latent_row, loader_of, settings, write
+from tests.training.data.tables import (
+    TEXT,
+    index_of,
+    latent_row,
+    loader_of,
+    overwrite,
+    settings,
+    write,
+)
 from training.data.latent_reader import LatentReader
 from training.data.loader import Batch, Loader, State
 from training.data.order import plan_epoch
+from training.errors import TrainingError
 from training.flow import time_of
 from training.randomness import normal, uniform
 from training.settings import TimeSettings
@@ -179,17 +188,16 @@ def test_too_many_unreadable_samples_end_training_with_their_names(
     tmp_path: Path, prefetch: int
 ) -> None:
     rows = broken({*range(12)})
-    loader = loader_of(write(tmp_path, rows), settings(max_unreadable_share=0.3), prefetch)
+    loader = loader_of(write(tmp_path, rows), settings(max_unreadable_share=0.1), prefetch)
     seen = 0
-    with pytest.raises(
-        ValueError, match=r"of the first 2\d samples of 256p cannot be read"
-    ) as raised:
+    with pytest.raises(TrainingError, match="samples of 256p cannot be read") as raised:
         for batch in loader.batches(START):
-            seen += len(batch.ids) + len(batch.unreadable)
+            seen += batch.num_read
+    assert "and data.max_unreadable_share allows 0.1 of them" in str(raised.value)
     named = [row["clip_id"] for row in rows[:12] if row["clip_id"] in str(raised.value)]
     assert len(named) == 5
     assert "its latent is missing" in str(raised.value)
-    assert seen < 24, "a first few do not end it"
+    assert 0 < seen < 24, "a first few do not end it, and no epoch is waited for"
 
 
 def test_an_epoch_without_any_readable_sample_ends_training_whatever_is_allowed(
@@ -197,8 +205,91 @@ def test_an_epoch_without_any_readable_sample_ends_training_whatever_is_allowed(
 ) -> None:
     rows = [latent_row(number) | {"latent": None} for number in range(4)]
     loader = loader_of(write(tmp_path, rows), settings(max_unreadable_share=1.0))
-    with pytest.raises(ValueError, match="4 of the first 4 samples"):
+    with pytest.raises(TrainingError, match="4 of the first 4 samples"):
         next(loader.batches(START))
+    with pytest.raises(TrainingError, match="4 of the first 4 samples"):
+        next(loader_of(write(tmp_path, rows[:2]), settings()).batches(START, 2, 2))
+
+
+def test_an_epoch_without_any_readable_clip_ends_training_though_images_are_readable(
+    tmp_path: Path,
+) -> None:
+    dataset = write(tmp_path, broken({*range(24)})[:2])
+    loader = loader_of(dataset, settings(image_share=0.5, max_unreadable_share=1.0))
+    with pytest.raises(TrainingError, match=r"of the first \d samples"):
+        take(loader, 4)
+    images = loader_of(dataset, settings(image_share=1, max_unreadable_share=0))
+    assert all(batch.is_image for batch in take(images, 4))
+
+
+def test_an_epoch_that_nothing_is_readable_of_any_more_ends_training_after_a_resume(
+    tmp_path: Path,
+) -> None:
+    data = settings(tokens_per_step=1, max_unreadable_share=1.0)
+    index = index_of(write(tmp_path, broken(set())), data)
+    reader = LatentReader(index, TEXT, cache_bytes=0)
+    batches = Loader(reader, data, TimeSettings(), TEXT, 0).batches(State(0, 20), 20, 0)
+    assert next(batches).next_state == State(0, 21)
+    for path in tmp_path.iterdir():
+        overwrite(path, "latent")
+    with pytest.raises(TrainingError, match=r"27 of the first 48 samples"):
+        next(batches)
+
+
+def test_one_broken_sample_of_a_few_is_skipped_in_every_epoch(tmp_path: Path) -> None:
+    data = settings()
+    loader = loader_of(write(tmp_path, broken({3})[:10]), data)
+    batches = take(loader, 200)
+    epochs = batches[-1].next_state.epoch
+    assert epochs > 20
+    skipped = sum(len(batch.unreadable) for batch in batches)
+    assert epochs - 1 <= skipped <= epochs + 1
+
+
+def test_a_share_of_zero_allows_none(tmp_path: Path) -> None:
+    data = settings(max_unreadable_share=0)
+    loader = loader_of(write(tmp_path, broken({3})), data)
+    with pytest.raises(TrainingError, match="1 of the first"):
+        take(loader, 24)
+
+
+@pytest.mark.parametrize("prefetch", [0, 4])
+def test_a_pause_at_any_batch_changes_nothing_of_when_training_ends(
+    tmp_path: Path, prefetch: int
+) -> None:
+    """The counts go with the place, and what is read ahead and thrown away is in none."""
+    data = settings(max_unreadable_share=0.1)
+    dataset = write(tmp_path, broken({3, 8, 13, 15, 20, 22}))
+
+    def run(every: int) -> tuple[int, str]:
+        loader = loader_of(dataset, data, prefetch)
+        state, num_read, num_unreadable = START, 0, 0
+        while num_read < 100:
+            batches = loader.batches(state, num_read, num_unreadable)
+            try:
+                for batch in itertools.islice(batches, every):
+                    num_read += batch.num_read
+                    num_unreadable += len(batch.unreadable)
+                    state = batch.next_state
+            except TrainingError as error:
+                return num_read, str(error)
+            batches.close()
+        return num_read, "no end"
+
+    whole = run(10**6)
+    assert 10 < whole[0] < 24 and "6 of the first 2" in whole[1]
+    for every in (1, 2, 5):
+        assert run(every) == whole
+
+
+def test_what_a_batch_read_is_all_that_the_plan_has_up_to_it(tmp_path: Path) -> None:
+    data = settings(tokens_per_step=1, max_unreadable_share=0.5)
+    loader = loader_of(write(tmp_path, broken({0, 7, 11})), data)
+    num_read = 0
+    for batch in take(loader, 40):
+        num_read += batch.num_read
+        assert batch.num_read == len(batch.ids) + len(batch.unreadable)
+        assert num_read == 24 * batch.next_state.epoch + batch.next_state.step
 
 
 def test_resuming_at_an_unreadable_end_of_an_epoch_is_no_reason_to_end(tmp_path: Path) -> None:

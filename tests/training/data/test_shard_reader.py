@@ -19,7 +19,7 @@ from training.data.index import SampleIndex, read_index
 from training.data.loader import Loader, State
 from training.data.readers import Example, Unreadable
 from training.data.shard_reader import LatentsOfShards, ShardReader
-from training.pixels import pixels
+from training.pixels import encoded_frames
 from training.settings import DataSettings, LatentsSettings, PositionSettings, TimeSettings
 from training.text.spec import TextSpec
 
@@ -123,7 +123,7 @@ def test_examples_are_the_decoded_scaled_and_encoded_samples(tmp_path: Path) -> 
     [example] = reader.read([0], False)
     [middle] = reader.read([0], True)
     assert isinstance(example, Example) and isinstance(middle, Example)
-    frames = pixels(decode_sample(row["video"]), "4:3", settings)
+    frames = encoded_frames(decode_sample(row["video"]), "4:3", settings)
     assert len(frames) == 9
     video = torch.from_numpy(frames).permute(3, 0, 1, 2)[None] / 127.5 - 1
     with torch.no_grad():

@@ -9,10 +9,10 @@ from training.text.byte_encoder import ByteEncoder
 from training.text.conditioning import (
     TextBatch,
     TextConditioner,
-    TextSpec,
     collate,
     conditioner_std,
 )
+from training.text.spec import TextSpec
 
 WORDS = TextSpec("words", dim=12, max_tokens=6, kind="embedding")
 HALF = TextSpec("half", dim=8, max_tokens=9, kind="embedding")
@@ -61,6 +61,33 @@ def test_collate_pads_cuts_and_marks() -> None:
     assert not batch.dropped.all()
     nothing = collate([sample(0, b"", 0)], SPECS, [False])
     assert [nothing.values[one.name].shape[1] for one in SPECS] == [1, 1, 1]
+
+
+def equal(one: TextBatch, other: TextBatch) -> bool:
+    """Whether two batches hold the same, tensor by tensor."""
+    assert one.values.keys() == one.masks.keys() == other.values.keys() == other.masks.keys()
+    pairs = [(one.dropped, other.dropped)]
+    pairs += [(one.values[name], other.values[name]) for name in one.values]
+    pairs += [(one.masks[name], other.masks[name]) for name in one.masks]
+    return all(torch.equal(*pair) for pair in pairs)
+
+
+def test_parts_of_a_batch_have_its_samples_and_joined_again_are_the_batch() -> None:
+    whole = collate(SAMPLES, SPECS, [False, True, False, False])
+    first, rest = whole.part(slice(0, 2)), whole.part(slice(2, 9))
+    assert first.dropped.tolist() == [False, True]
+    assert torch.equal(rest.values["words"], whole.values["words"][2:])
+    assert torch.equal(rest.masks["drawn"], whole.masks["drawn"][2:])
+    assert equal(first.joined(rest), whole)
+    assert not equal(rest.joined(first), whole)
+
+
+def test_joined_with_its_null_a_batch_is_both_after_each_other() -> None:
+    batch = collate(SAMPLES, SPECS, [False] * 4)
+    both = batch.joined(batch.nulled())
+    assert both.dropped.tolist() == [False] * 4 + [True] * 4
+    assert equal(both.part(slice(0, 4)), batch)
+    assert equal(both.part(slice(4, 8)), batch.nulled())
 
 
 @pytest.mark.parametrize(
