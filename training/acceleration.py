@@ -30,7 +30,7 @@ def autocast(settings: MachineSettings) -> AbstractContextManager[object]:
 
 
 def device_of(settings: MachineSettings) -> torch.device:
-    """The device.
+    """The device; PyTorch is told how many threads of the CPU it may use.
 
     Raises:
         ValueError: `cuda` is asked for, and there is none.
@@ -40,4 +40,6 @@ def device_of(settings: MachineSettings) -> torch.device:
             "machine.device is cuda, and PyTorch finds no GPU here; `moviola doctor` says what is "
             "missing, and --set machine.device=cpu does without"
         )
+    if settings.cpu_threads is not None:
+        torch.set_num_threads(settings.cpu_threads)
     return torch.device(settings.device)

@@ -294,6 +294,10 @@ class MachineSettings(Settings):
     precision: Literal["float32", "bfloat16"] = "float32"
     """What blocks compute in; weights, their average, the loss and times stay in float32."""
 
+    cpu_threads: int | None = Field(default=None, ge=1)
+    """Threads that PyTorch computes with on the CPU; null for one per core. On a machine that does
+    other work too, 1 is often the fastest: more wait for each other."""
+
     compile: bool = False
     """Compile each block."""
 

@@ -76,6 +76,17 @@ def test_half_precision_is_near_and_leaves_weights_and_result_in_float32() -> No
     assert {parameter.dtype for parameter in whole.parameters()} == {torch.float32}
 
 
+def test_as_many_threads_are_used_as_is_said() -> None:
+    before = torch.get_num_threads()
+    try:
+        device_of(MachineSettings(cpu_threads=3))
+        assert torch.get_num_threads() == 3
+        device_of(MachineSettings())
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_said() -> None:
     with pytest.raises(ValueError, match=r"machine\.device is cuda"):
