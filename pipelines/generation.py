@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image, PngImagePlugin
 
 from curation.buckets import Aspect
@@ -21,6 +20,7 @@ from pipelines.video_model import Video, VideoModel, load_video_model
 from training.run_folder import RunFolder
 from training.settings import SamplesSettings
 from training.sheet import contact_sheet
+from training.transformer import Transformer
 
 SHEET, LIST = "sheet.png", "videos.jsonl"
 
@@ -184,7 +184,7 @@ class Sampler:
         self._model, self._form = model, form
         self._takes = [Take(prompt, settings.seed) for prompt in settings.prompts]
 
-    def __call__(self, model: torch.nn.Module, folder: Path) -> npt.NDArray[np.uint8]:
+    def __call__(self, model: Transformer, folder: Path) -> npt.NDArray[np.uint8]:
         """Writes them, and returns the contact sheet."""
         with enough_gpu_memory("samples are too large for it; samples.prompts=[] does without"):
             return make_videos(replace(self._model, model=model), self._takes, self._form, folder)

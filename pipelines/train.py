@@ -24,7 +24,7 @@ from training.data.loader import Loader
 from training.flops import measured_matmul_peak, peak
 from training.loop import StageWork, train_stage
 from training.metrics import read_metrics
-from training.results import ModelCard
+from training.results import ModelCard, is_whole
 from training.run_folder import RunFolder, write_json
 from training.settings import MachineSettings, TrainingRecipe
 from training.signals import Stop, stop_asked
@@ -81,7 +81,7 @@ class Training:
         names = [only] if only else [*recipe.stages]
         with self.run.opened(recipe), stop_asked() as stop:
             for name in names:
-                if self.run.result(name).is_file():
+                if is_whole(self.run.result(name)):
                     logger.info("%s: finished already (%s)", name, self.run.result(name))
                     continue
                 if stop.asked:

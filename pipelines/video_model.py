@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from pipelines.encoders import Encoders
 from training.acceleration import device_of
@@ -13,6 +12,7 @@ from training.generate import VideoShape, generate
 from training.results import read_result
 from training.run_folder import RunFolder
 from training.settings import GenerationSettings, MachineSettings, TrainingRecipe
+from training.transformer import Transformer
 
 Video = npt.NDArray[np.uint8]
 """`[T, H, W, 3]`, RGB."""
@@ -22,7 +22,7 @@ Video = npt.NDArray[np.uint8]
 class VideoModel:
     """A model with all that it takes from a prompt to pixels."""
 
-    model: torch.nn.Module
+    model: Transformer
     encoders: Encoders
     """Loaded."""
 

@@ -119,6 +119,13 @@ def newest(parent: Path) -> Path | None:
     return None
 
 
+def drop_after(parent: Path, found: Path | None) -> None:
+    """Removes checkpoints after the newest whole one: their steps are done again."""
+    for folder in parent.glob("step-*"):
+        if found is None or step_of(folder) > step_of(found):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def problem_of(folder: Path) -> str | None:
     """What is wrong with a checkpoint, by the hashes of its files; None if it is whole."""
     try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from training.errors import TrainingError
 from training.flow import interpolate, squared_errors, velocity
 from training.randomness import normal
 from training.settings import EvaluationSettings
@@ -87,7 +88,7 @@ def evaluate(
         seed: of the noise.
 
     Raises:
-        ValueError: an error is not finite, as the model has diverged or a latent is damaged.
+        TrainingError: an error is not finite, as the model has diverged or a latent is damaged.
     """
     rows: list[LossRow] = []
     with torch.no_grad():
@@ -126,8 +127,8 @@ def _rows(batch: HeldOutBatch, time: float, errors: list[float]) -> Iterator[Los
     samples = zip(batch.ids, batch.concepts, batch.sources, errors, strict=True)
     for id, concept, source, error in samples:
         if not error < float("inf"):  # neither infinite nor NaN
-            raise ValueError(
-                f"the error of held-out sample {id} at time {time:g} is {error}: if training's own"
-                " loss is finite, its latent is damaged and must be encoded anew"
+            raise TrainingError(
+                f"the error of held-out sample {id} at time {time:g} is {error}: the model has "
+                "diverged, or if its loss is finite, this latent is damaged"
             )
         yield LossRow(id, batch.bucket, concept, source, time, error, num_elements)

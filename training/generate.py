@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from training.acceleration import autocast
 from training.autoencoder.coder import Autoencoder
+from training.data.buckets import Bucket
 from training.flow import guided
 from training.randomness import normal
 from training.schedules import schedule
@@ -17,6 +18,7 @@ from training.settings import GenerationSettings, MachineSettings
 from training.solvers import solve
 from training.text.conditioning import TextBatch, collate
 from training.text.spec import TextSpec
+from training.transformer import Transformer
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def rgb_frames(video_CTHW: Tensor) -> npt.NDArray[np.uint8]:
 
 
 def generate(
-    model: nn.Module,
+    model: Transformer,
     autoencoder: Autoencoder,
     texts: Sequence[Mapping[str, npt.NDArray[np.generic]]],
     specs: Sequence[TextSpec],
@@ -116,7 +118,10 @@ def generate(
         machine: where it is computed, and in which precision.
     """
     batch = collate(texts, specs, [False] * len(texts))
-    noise = noise_of(latent_shape(shape, autoencoder), seeds)
+    sizes = latent_shape(shape, autoencoder)
+    # Before so much noise is made that there is no memory for it.
+    model.positions.check(*Bucket(*sizes[1:]).patches)
+    noise = noise_of(sizes, seeds)
     latents = generate_latents(model, batch, noise, settings, machine)
     videos = []
     for latent in latents:  # one by one: decoding needs far more memory than the flow

@@ -26,6 +26,7 @@ from training.signals import Stop
 from training.state import TrainingState
 from training.step import StepReport, check_initial_loss, take_step
 from training.text.conditioning import TextBatch
+from training.transformer import Transformer
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class StageWork:
     held_out: Callable[[], Iterator[HeldOutBatch]]
     """What is evaluated on; nothing, where nothing is held out."""
 
-    sample: Callable[[torch.nn.Module, Path], Any] | None
+    sample: Callable[[Transformer, Path], Any] | None
     """Writes videos of the recipe's prompts into a folder, and returns a picture of them."""
 
     begins_at_zero: bool
@@ -79,6 +80,7 @@ def train_stage(
     """
     work.folder.mkdir(parents=True, exist_ok=True)
     found = checkpoint.newest(work.folder / CHECKPOINTS)
+    checkpoint.drop_after(work.folder / CHECKPOINTS, found)
     if found is not None:
         state.restore(found)
         logger.info("%s: going on from step %d (%s)", work.name, state.step, found)
@@ -141,12 +143,13 @@ def _steps(
             _evaluate(work, state, metrics)
             if (chart := write_chart(work.folder)) is not None:
                 metrics.image("loss", state.step, chart)
-        if work.sample and (state.step % recipe.samples.every_steps == 0 or is_last):
-            feed.pause()
-            _sample(work, state, metrics)
         stopping = stop.asked
         if state.step % recipe.checkpoints.every_steps == 0 or is_last or stopping:
             state.save(work.folder / CHECKPOINTS, recipe.checkpoints)
+        # After the checkpoint: whatever happens while videos are made costs no step.
+        if work.sample and (state.step % recipe.samples.every_steps == 0 or is_last):
+            feed.pause()
+            _sample(work, state, metrics)
         yield report
         if stopping:
             raise KeyboardInterrupt

@@ -52,23 +52,28 @@ class Metrics:
 def read_metrics(folder: Path, kind: str) -> list[dict[str, Any]]:
     """The lines of a kind that a stage has written, in order."""
     path = folder / "metrics.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    found = [json.loads(line) for line in lines]
-    return [line for line in found if line["kind"] == kind]
+    return [line for line in _lines(path) if line["kind"] == kind]
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file that are whole: a killed run may leave half of one."""
+    if not path.exists():
+        return []
+    found = []
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and isinstance(line.get("step"), int) and "kind" in line:
+            found.append(line)
+    return found
 
 
 def _keep_up_to(path: Path, step: int) -> None:
-    if not path.exists():
-        return
-    kept = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            is_kept = json.loads(line)["step"] <= step
-        except (ValueError, KeyError, TypeError):
-            continue  # the line that a killed run was writing
-        if is_kept:
-            kept.append(line + "\n")
-    write_whole(path, "".join(kept).encode())
+    if path.exists():
+        kept = [json.dumps(line) + "\n" for line in _lines(path) if line["step"] <= step]
+        write_whole(path, "".join(kept).encode())
 
 
 def _board(folder: Path, step: int) -> Any:  # noqa: ANN401 - a SummaryWriter, or None

@@ -28,23 +28,29 @@ class Positions(nn.Module):
         for side in SIDES:
             self.register_parameter(side, nn.Parameter(torch.zeros(getattr(settings, side), dim)))
 
+    def check(self, frames: int, height: int, width: int) -> None:
+        """Checks that so many patches have positions.
+
+        Raises:
+            ValueError: a side is larger than its table.
+        """
+        for side, size in zip(SIDES, (frames, height, width), strict=True):
+            if size > (most := len(self.get_parameter(side))):
+                raise ValueError(
+                    f"a sample has {size} patches on the side `{side}` and the model's table has "
+                    f"{most}: ask for smaller or shorter ones, or train with a "
+                    f"`positions.{side}` of {size} or more"
+                )
+
     def forward(self, frames: int, height: int, width: int) -> Tensor:
         """The position of each patch, frame by frame and row by row, `[frames height width, dim]`.
 
         Raises:
             ValueError: a side is larger than its table.
         """
-        tables = []
-        for side, size in zip(SIDES, (frames, height, width), strict=True):
-            table = self.get_parameter(side)
-            if size > len(table):
-                raise ValueError(
-                    f"a sample has {size} patches on the side `{side}` and the model's table has "
-                    f"{len(table)}: ask for smaller or shorter ones, or train with a "
-                    f"`positions.{side}` of {size} or more"
-                )
-            tables.append(table[:size])
-        of_frames, of_rows, of_columns = tables
+        self.check(frames, height, width)
+        sizes = zip(SIDES, (frames, height, width), strict=True)
+        of_frames, of_rows, of_columns = (self.get_parameter(side)[:size] for side, size in sizes)
         sums = of_frames[:, None, None] + of_rows[:, None] + of_columns
         return sums.flatten(0, 2)
 

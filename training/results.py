@@ -91,6 +91,14 @@ def read_result(path: Path) -> tuple[dict[str, torch.Tensor], ModelCard]:
     return weights, card
 
 
+def is_whole(path: Path) -> bool:
+    """Whether there is a model, and none that was cut short; only its head is read."""
+    try:
+        return "moviola" in _metadata(path)
+    except (OSError, SafetensorError):
+        return False
+
+
 def _metadata(path: Path) -> dict[str, str]:
     with safe_open(path, framework="pt") as file:
         found: dict[str, str] = file.metadata() or {}

@@ -73,6 +73,8 @@ class RunFolder:
         Raises:
             ValueError: another process trains in it, or it was started with another recipe.
         """
+        if self.path.exists() and not self.path.is_dir():
+            raise ValueError(f"{self.path} is a file, and a run is a folder")
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / ".lock").open("w") as lock:
             try:
@@ -86,6 +88,11 @@ class RunFolder:
 
     def _check(self, recipe: TrainingRecipe) -> None:
         if not (self.path / "recipe.json").exists():
+            if begun := sorted(one.parent.name for one in self.path.glob("*/checkpoints")):
+                raise ValueError(
+                    f"{self.path} has stages ({', '.join(begun)}) but no recipe.json, so it cannot "
+                    "be told what they were trained with: name another folder with --run"
+                )
             return
         before = self.recipe()
         begun = [name for name in before.stages if self.stage(name).exists()]

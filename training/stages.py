@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from training import checkpoint
+from training.errors import TrainingError
 from training.loop import CHECKPOINTS
 from training.optimizer import MOMENTS, moments, set_steps
 from training.positions import grown
@@ -102,6 +103,7 @@ def finish(run: RunFolder, recipe: TrainingRecipe, name: str, card: ModelCard) -
 
     Raises:
         ValueError: a checkpoint that is needed is missing or damaged.
+        TrainingError: the weights are not finite.
         CheckpointError: the result cannot be written.
     """
     stage = recipe.stages[name]
@@ -112,12 +114,20 @@ def finish(run: RunFolder, recipe: TrainingRecipe, name: str, card: ModelCard) -
     for step in steps:
         folder = checkpoint.folder_of(run.stage(name) / CHECKPOINTS, step)
         if (problem := checkpoint.problem_of(folder)) is not None:
-            raise ValueError(f"{folder} is needed for the result of {name}: {problem}")
+            raise ValueError(
+                f"{folder} is needed for the result of {name}: {problem}. Without it and the "
+                "checkpoints after it the same command makes them again"
+            )
         models.append(_read(folder, "ema", like))
     if len(models) > 1:
         logger.info("%s: the mean of the checkpoints at steps %s", name, steps)
-    path = run.result(name)
-    write_result(path, averaged(models), card)
+    path, mean = run.result(name), averaged(models)
+    if broken := [one for one, tensor in mean.items() if not torch.isfinite(tensor).all()]:
+        raise TrainingError(
+            f"{name} has diverged: {len(broken)} of its {len(mean)} weights are not finite. Train "
+            "it again in another folder, with a lower learning rate"
+        )
+    write_result(path, mean, card)
     return path
 
 

@@ -59,6 +59,7 @@ evaluation: {{num_times: 2}}
 samples: {{prompts: ["FPS-2 Something grey."]}}
 generation: {{steps: 2}}
 encoding: {{runner: inline}}
+machine: {{cpu_threads: 1}}
 """
 
 
@@ -361,6 +362,25 @@ def test_there_is_nothing_to_train_of_an_autoencoder_of_diffusers(place: Path) -
     assert "is not trained here" in failed(done)
 
 
+def test_a_model_that_was_cut_short_is_written_anew_from_its_checkpoint(place: Path) -> None:
+    train(place)
+    path = place / "run" / "t2v" / "model.safetensors"
+    before = path.read_bytes()
+    os.truncate(path, 500)
+    assert train(place).exit_code == 0
+    assert path.read_bytes() == before
+
+
+def test_a_truncated_autoencoder_is_said_and_costs_no_latents(place: Path) -> None:
+    os.truncate(place / "tae" / "autoencoder.safetensors", 500)
+    line = [place / "train.yaml", "--workspace", place / "work"]
+    for words in (["encode", *line], ["train", *line, "--run", place / "run"]):
+        assert "is not the file that autoencoder.json beside it describes" in failed(
+            invoked(*words)
+        )
+    assert Workspace(place / "work").table("latents/256p").read().num_rows == 2
+
+
 def test_latents_of_another_autoencoder_are_refused(place: Path) -> None:
     write_tae(place / "other", seed=1)
     said = failed(train(place, f"autoencoder.folder={place / 'other'}"))
@@ -565,6 +585,7 @@ def test_a_gpu_without_memory_ends_generating_with_what_to_lower(
     [
         (["--prompt", "!!!"], "holds no word"),
         (["--prompt", "a", "--stage", "t3v"], "has no stage 't3v': t2i, t2v"),
+        (["--prompt", "a", "--frames", "100000000000"], "ask for smaller or shorter ones"),
         (["--prompt", "a", "--frames", "99"], "ask for smaller or shorter ones"),
         (["--prompt", "a", "--base-px", "256"], "`positions.height` of 12 or more"),
         (["--prompt", "a", "--model", "nowhere.safetensors"], "is no model of Moviola"),

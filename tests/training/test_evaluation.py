@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from training.errors import TrainingError
 from training.evaluation import (
     HeldOutBatch,
     LossRow,
@@ -125,7 +126,7 @@ def test_gradients_are_kept_again_after_it_also_where_it_fails():
     evaluate(model, [_batch(0)], SETTINGS, seed=0)
     assert torch.is_grad_enabled()
     damaged = HeldOutBatch(**{**vars(_batch(0)), "latents": LATENTS[[0]] * torch.nan})
-    with pytest.raises(ValueError, match="clip-a"):
+    with pytest.raises(TrainingError, match="clip-a"):
         evaluate(model, [damaged], SETTINGS, seed=0)
     assert torch.is_grad_enabled()
 
@@ -144,7 +145,7 @@ def test_an_error_that_is_not_finite_names_its_sample(bad):
         answer[1, 0, 0, 0, 0] = bad
         return answer
 
-    with pytest.raises(ValueError, match="held-out sample clip-c at time 0"):
+    with pytest.raises(TrainingError, match="held-out sample clip-c at time 0"):
         evaluate(predict, [_batch(0, 2)], SETTINGS, seed=0)
 
 

@@ -76,10 +76,11 @@ def test_stopped_and_gone_on_with_it_is_the_undisturbed_run_bit_by_bit(
 
 
 KILLED = """
-import os, pathlib, sys
+import os, pathlib, sys, torch
 from tests.training import test_loop, toy
 from training.loop import train_stage
 from training.signals import stop_asked
+torch.set_num_threads(int(sys.argv[3]))  # sums depend on how they are split
 work = toy.work(pathlib.Path(sys.argv[1]))
 with stop_asked() as stop:
     for report in train_stage(work, test_loop.state(), stop):
@@ -94,7 +95,9 @@ def test_killed_at_a_step_it_goes_on_from_the_last_checkpoint_to_the_same_weight
 ) -> None:
     whole, _ = trained(toy.work(tmp_path / "whole"))
     folder = tmp_path / "killed"
-    code = subprocess.run([sys.executable, "-c", KILLED, folder, "9"]).returncode
+    code = subprocess.run(
+        [sys.executable, "-c", KILLED, folder, "9", str(torch.get_num_threads())]
+    ).returncode
     assert code == -signal.SIGKILL
     killed, reports = trained(toy.work(folder))
     assert reports[0].step == 5
@@ -105,7 +108,10 @@ def test_killed_at_a_step_it_goes_on_from_the_last_checkpoint_to_the_same_weight
 
 @pytest.mark.slow
 def test_ctrl_c_finishes_the_step_and_saves_it(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path, "2"], capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, tmp_path, "2", str(torch.get_num_threads())],
+        capture_output=True,
+    )
     assert done.returncode in (-signal.SIGINT, 1)
     assert b"KeyboardInterrupt" in done.stderr
     found = checkpoint.newest(tmp_path / CHECKPOINTS)
@@ -136,6 +142,18 @@ def test_of_a_truncated_checkpoint_the_one_before_is_used(
     assert "step-00000009 is not whole" in caplog.text
     assert reports[0].step == 9
     assert_equal(whole, cut)
+
+
+def test_broken_checkpoints_do_not_take_the_place_of_whole_ones(tmp_path: Path) -> None:
+    trained(toy.work(tmp_path), stop_after=9)
+    places = [checkpoint.folder_of(tmp_path / CHECKPOINTS, step) for step in (8, 9)]
+    for place in places:
+        (place / "state.json").unlink()
+    seen = []
+    for report in train_stage(toy.work(tmp_path), state(), Stop()):
+        seen.append(report.step)
+        assert not any(place.exists() for place in places if checkpoint.step_of(place) > seen[-1])
+    assert seen[0] == 5
 
 
 def test_a_stop_in_the_last_step_is_not_forgotten(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def test_what_was_said_of_steps_that_are_done_again_is_removed(tmp_path: Path) -
         metrics.write("train", step, {"loss": float(step)})
     metrics.close()
     with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 1}\n[]\n\udcff'.encode("utf-8", "surrogateescape").decode("latin1"))
         file.write('{"kind": "train", "st')  # killed while writing
     again = Metrics(tmp_path, 2)
     again.write("train", 3, {"loss": 33.0})

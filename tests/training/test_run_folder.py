@@ -85,6 +85,27 @@ def test_what_changes_nothing_that_is_learnt_so_far_may_change(
         assert run.recipe() != toy.recipe()
 
 
+def test_a_run_that_cannot_tell_its_recipe_is_not_gone_on_with(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    with run.opened(toy.recipe()):
+        (run.stage("first") / "checkpoints").mkdir(parents=True)
+    (tmp_path / "recipe.json").unlink()
+    with (
+        pytest.raises(ValueError, match=r"\(first\) but no recipe\.json"),
+        run.opened(toy.recipe()),
+    ):
+        pass
+
+
+def test_a_file_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(ValueError, match="is a file, and a run is a folder"),
+        RunFolder(tmp_path / "file").opened(toy.recipe()),
+    ):
+        pass
+
+
 def test_before_anything_was_trained_everything_may_change(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     with run.opened(toy.recipe()):

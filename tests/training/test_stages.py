@@ -9,6 +9,7 @@ import torch
 
 from tests.training import toy
 from training import checkpoint
+from training.errors import TrainingError
 from training.loop import CHECKPOINTS, train_stage
 from training.results import read_result
 from training.run_folder import RunFolder
@@ -128,6 +129,18 @@ def test_the_mean_is_the_same_wherever_the_stage_was_stopped(tmp_path: Path) -> 
     after_first(tmp_path / "halved", settings)
     means = [read_result(one.result("first"))[0] for one in (whole, run)]
     assert_equal(*means)
+
+
+def test_a_stage_that_has_diverged_leaves_no_result(tmp_path: Path) -> None:
+    settings = recipe({"steps": 1, "optimizer": {"learning_rate": 1e38, "warmup_steps": 0}})
+    run = RunFolder(tmp_path)
+    state, _ = first_state(run, settings, "first", toy.card(), CPU)
+    work = toy.work(run.stage("first"), settings, held_out=lambda: iter(()))
+    for _ in train_stage(work, state, Stop()):
+        pass
+    with pytest.raises(TrainingError, match="first has diverged"):
+        finish(run, settings, "first", toy.card())
+    assert not run.result("first").exists()
 
 
 def test_a_damaged_checkpoint_that_the_mean_needs_is_said(tmp_path: Path) -> None:

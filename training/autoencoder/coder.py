@@ -8,7 +8,13 @@ from torch import Tensor
 
 from curation.models.devices import Device
 from curation.models.hub import ModelFiles
-from training.autoencoder.files import DESCRIPTION, WEIGHTS, read_description, read_weights
+from training.autoencoder.files import (
+    DESCRIPTION,
+    WEIGHTS,
+    check_weights,
+    read_description,
+    read_weights,
+)
 from training.autoencoder.settings import (
     AutoencoderSettings,
     Precision,
@@ -108,7 +114,7 @@ class TaeCoder(Autoencoder):
             tiling: how long videos are coded.
 
         Raises:
-            ValueError: a file is missing, or the description is none.
+            ValueError: a file is missing, or they are not of one autoencoder.
         """
         self._tiling = tiling
         files = ModelFiles(str(folder.expanduser()), None, (DESCRIPTION, WEIGHTS))
@@ -117,6 +123,8 @@ class TaeCoder(Autoencoder):
         except ValueError as error:
             raise ValueError(f"{error}; `moviola train-tae` writes it") from error
         self.description = read_description(self._folder)
+        # Here, not only where they are loaded: another version would have all latents made again.
+        check_weights(self._folder, self.description)
         self._architecture = TaeArchitecture.model_validate(self.description["architecture"])
         self.latent_channels = self._architecture.latent_channels
         self.mean, self.std = self.description["mean"], self.description["std"]

@@ -45,6 +45,25 @@ def read_description(folder: Path) -> dict[str, Any]:
     return dict(found)
 
 
+def check_weights(folder: Path, description: Mapping[str, Any]) -> None:
+    """Checks that the weights are those that the description is of.
+
+    Raises:
+        ValueError: they are missing, cut short, or of another training.
+    """
+    path = folder / WEIGHTS
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    if digest != description["weights_sha256"]:
+        raise ValueError(
+            f"{path} is not the file that {DESCRIPTION} beside it describes: copy both anew from "
+            "where they were trained, or train again in another folder"
+        )
+
+
 def read_weights(
     folder: Path, description: Mapping[str, Any], architecture: TaeArchitecture
 ) -> Tae:
@@ -53,6 +72,7 @@ def read_weights(
     Raises:
         ValueError: the file is missing, cut off, or not the one that was described.
     """
+    check_weights(folder, description)
     path = folder / WEIGHTS
     safetensors = required("safetensors")
     try:
@@ -60,11 +80,6 @@ def read_weights(
         held = required("safetensors.torch").load(content)
     except (OSError, safetensors.SafetensorError) as error:
         raise ValueError(f"{path} is no whole file of weights: {error}") from error
-    if hashlib.sha256(content).hexdigest() != description["weights_sha256"]:
-        raise ValueError(
-            f"{path} is not the file that {DESCRIPTION} beside it describes: copy both anew from "
-            "where they were trained, or train again"
-        )
     model = Tae(architecture)
     try:
         model.load_state_dict(held)

@@ -14,7 +14,12 @@ from torch import Tensor
 
 from curation.models.devices import Device
 from training.autoencoder.crops import Clips, Crops, split
-from training.autoencoder.files import DESCRIPTION, read_description, write_autoencoder
+from training.autoencoder.files import (
+    DESCRIPTION,
+    check_weights,
+    read_description,
+    write_autoencoder,
+)
 from training.autoencoder.held_out import held_out_quality, latent_statistics
 from training.autoencoder.settings import AutoencoderSettings, Precision
 from training.autoencoder.trainee import Progress, Trainee
@@ -69,6 +74,7 @@ def fit(
         if (folder / DESCRIPTION).exists():
             found = read_description(folder)
             if found.get("asked") == asked:
+                check_weights(folder, found)
                 return found
             raise ValueError(
                 f"{folder} holds an autoencoder of other settings, seed or clips: name another "

@@ -123,8 +123,8 @@ def test_missing_files_are_named_with_what_to_do(folder):
 def test_weights_that_are_cut_off_or_of_another_training_are_refused(folder, tmp_path_factory):
     content = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes(content[: len(content) // 2])
-    with pytest.raises(ValueError, match="is no whole file of weights"):
-        loaded(folder)
+    with pytest.raises(ValueError, match=r"is not the file that autoencoder\.json"):
+        coder_of(folder)
     other = tmp_path_factory.mktemp("other")
     write_autoencoder(other, model_of(seed=1).state_dict(), SMALL, MEAN, STD, {})
     (folder / WEIGHTS).write_bytes((other / WEIGHTS).read_bytes())
