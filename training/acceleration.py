@@ -1,11 +1,11 @@
 """What makes the same numbers come faster, or in less memory."""
 
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import torch
 from torch.utils.checkpoint import checkpoint
 
+from training.autoencoder.settings import Precision
 from training.settings import MachineSettings
 from training.transformer import Transformer
 
@@ -22,11 +22,12 @@ def accelerate(model: Transformer, settings: MachineSettings) -> None:
             block.compile(fullgraph=True)
 
 
-def autocast(settings: MachineSettings) -> AbstractContextManager[object]:
-    """The precision of blocks: weights stay in float32, and so do the loss and times."""
-    if settings.precision == "float32":
-        return nullcontext()
-    return torch.autocast(settings.device, dtype=torch.bfloat16)
+def autocast(device: str, precision: Precision) -> torch.autocast:
+    """In there networks compute in that precision; a new one for each use, by one thread.
+
+    Weights stay in float32, and so do the loss and times.
+    """
+    return torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def device_of(settings: MachineSettings) -> torch.device:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from curation.tables import (
     failed_row,
     full_prompt,
 )
+from training.autoencoder.settings import Precision
 from training.pixels import Frames, aspect_of, encoded_frames
 from training.settings import LatentsSettings
 
@@ -88,7 +89,7 @@ class LatentsStage(Stage):
         texts: Sequence["TextEncoder"],
         shards_uri: str,
         device: Device = "cpu",
-        precision: Literal["float32", "bfloat16"] = "float32",
+        precision: Precision = "float32",
     ) -> None:
         """Says what to do; `setup` loads the models.
 

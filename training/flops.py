@@ -8,10 +8,10 @@ checkpointing computes twice counts once: this is model FLOP utilisation, MFU, o
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import torch
 
+from training.autoencoder.settings import Precision
 from training.blocks import TIME_FEATURES
 from training.text.spec import TextSpec
 from training.transformer import PATCH, Shape
@@ -20,7 +20,6 @@ BACKWARD_TO_FORWARD = 2
 """Two products for each one forward: by the inputs and by the weights. The layers that read the
 model's inputs need only the latter, which is not worth telling apart."""
 
-Precision = Literal["float32", "bfloat16"]
 
 PEAKS: Sequence[tuple[tuple[str, ...], float, float | None]] = (
     (("GB200",), 2500e12, None),

@@ -72,7 +72,7 @@ def generate_latents(
     conditional = text.to(device)
 
     def field(x: Tensor, t: float) -> Tensor:
-        with autocast(machine):
+        with autocast(machine.device, machine.precision):
             if settings.guidance == 1:
                 found: Tensor = model(x, torch.full((count,), t, device=device), conditional)
                 return found

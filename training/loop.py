@@ -16,6 +16,7 @@ from training import checkpoint
 from training.acceleration import autocast
 from training.chart import write_chart
 from training.data.loader import Batch
+from training.data.prefetch import Feed
 from training.evaluation import HeldOutBatch, evaluate
 from training.flops import forward_flops, mfu, training_flops
 from training.loss_report import loss_report
@@ -85,7 +86,7 @@ def train_stage(
         state.restore(found)
         logger.info("%s: going on from step %d (%s)", work.name, state.step, found)
     metrics = Metrics(work.folder, state.step)
-    feed = _Feed(work, state)
+    feed = Feed(lambda: work.batches(state))
     try:
         yield from _steps(work, state, metrics, feed, stop)
     finally:
@@ -93,34 +94,11 @@ def train_stage(
         metrics.close()
 
 
-class _Feed:
-    """The batches, read ahead while steps are taken and not meanwhile.
-
-    Evaluations and samples use the same readers and models, which are not for two threads at once.
-    """
-
-    def __init__(self, work: StageWork, state: TrainingState) -> None:
-        self._work, self._state = work, state
-        self._batches: Generator[Batch, None, None] | None = None
-
-    def next(self) -> Batch:
-        """The batch after those that the state has seen."""
-        if self._batches is None:
-            self._batches = self._work.batches(self._state)
-        return next(self._batches)
-
-    def pause(self) -> None:
-        """Ends the reading ahead; what was read and not used is read again."""
-        if self._batches is not None:
-            self._batches.close()
-            self._batches = None
-
-
 def _steps(
     work: StageWork,
     state: TrainingState,
     metrics: Metrics,
-    feed: _Feed,
+    feed: Feed[Batch],
     stop: Stop,
 ) -> Generator[StepReport, None, None]:
     recipe, stage = work.recipe, work.recipe.stages[work.name]
@@ -207,10 +185,10 @@ class _Speed:
 def _evaluate(work: StageWork, state: TrainingState, metrics: Metrics) -> None:
     """The loss of the averaged weights on what was held out; tells it to a plateau schedule."""
     stage = work.recipe.stages[work.name]
-    device = next(state.model.parameters()).device
+    device, machine = next(state.model.parameters()).device, work.recipe.machine
 
     def predict(noisy: torch.Tensor, times: torch.Tensor, text: TextBatch) -> torch.Tensor:
-        with autocast(work.recipe.machine):
+        with autocast(machine.device, machine.precision):
             found: torch.Tensor = state.model(noisy.to(device), times.to(device), text.to(device))
         return found.cpu()
 

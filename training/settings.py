@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from curation.models.devices import Device
 from curation.settings import Settings
-from training.autoencoder.settings import AutoencoderSettings
+from training.autoencoder.settings import AutoencoderSettings, Precision
 from training.text.settings import TextEncoderSettings
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
@@ -46,7 +46,7 @@ class EncodingSettings(Settings):
     batch_size: int = Field(default=8, ge=1)
     """Samples that a worker takes at a time; they are encoded one by one, and a kill costs them."""
 
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     """What the autoencoder computes in."""
 
     max_failed_share: float = Field(default=0.05, ge=0, le=1)
@@ -291,7 +291,7 @@ class MachineSettings(Settings):
     device: Device = "cpu"
     """`cpu` or `cuda`."""
 
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     """What blocks compute in; weights, their average, the loss and times stay in float32."""
 
     cpu_threads: int | None = Field(default=None, ge=1)

@@ -120,7 +120,7 @@ def _backward(state: TrainingState, batch: Batch, count: int, machine: MachineSe
     data, noise = batch.data.to(device), batch.noise.to(device)
     times, text = batch.times.to(device), batch.text.to(device)
     noisy = interpolate(noise, data, times)
-    with autocast(machine):
+    with autocast(machine.device, machine.precision):
         predicted = state.model(noisy, times, text)
     errors = squared_errors(predicted, velocity(noise, data))
     torch.autograd.backward(errors.sum() / count)

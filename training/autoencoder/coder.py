@@ -8,6 +8,7 @@ from torch import Tensor
 
 from curation.models.devices import Device
 from curation.models.hub import ModelFiles
+from training.acceleration import autocast
 from training.autoencoder.files import (
     DESCRIPTION,
     WEIGHTS,
@@ -94,11 +95,6 @@ def autoencoder(settings: AutoencoderSettings) -> Autoencoder:
     from training.autoencoder.diffusers_coder import DiffusersCoder
 
     return DiffusersCoder(settings.folder, settings.revision)
-
-
-def autocast(device: str, precision: Precision) -> torch.autocast:
-    """In there a network computes in that precision; a new one for each use, by one thread."""
-    return torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 class TaeCoder(Autoencoder):

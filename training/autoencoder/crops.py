@@ -15,6 +15,7 @@ from curation.media.errors import MediaError
 from training.autoencoder.patches import FACTOR
 from training.autoencoder.settings import TaeFitSettings
 from training.data.split import is_held_out, units
+from training.encode import video_tensor
 from training.pixels import Frames
 from training.randomness import uniform
 
@@ -122,7 +123,7 @@ class Crops:
             self._report(number, error)
             return None
         count = self._settings.num_frames if len(frames) >= self._span else 1
-        return _as_tensor(self._cut(frames, count, (0.5, 0.5, 0.5)))
+        return video_tensor(self._cut(frames, count, (0.5, 0.5, 0.5)))
 
     def _crop(self, step: int, slot: int, count: int) -> Tensor:
         pool = self.long if count > 1 else self._all
@@ -137,7 +138,7 @@ class Crops:
             places = tuple(uniform(*key, axis) for axis in "tyx")
             cut = self._cut(frames, count, places)
             is_mirrored = uniform(*key, "mirror") < 0.5
-            return _as_tensor(cut[:, :, ::-1] if is_mirrored else cut)
+            return video_tensor(cut[:, :, ::-1] if is_mirrored else cut)
         raise ValueError(f"{MAX_ATTEMPTS} clips in a row cannot be read; the log says why")
 
     def _cut(self, frames: Frames, count: int, places: Sequence[float]) -> Frames:
@@ -176,8 +177,3 @@ def scaled(frames: Frames, short_side_px: int) -> Frames:
     return np.stack(
         [np.asarray(cv2.resize(one, size, interpolation=how), np.uint8) for one in frames]
     )
-
-
-def _as_tensor(frames: Frames) -> Tensor:
-    values = torch.from_numpy(np.ascontiguousarray(frames)).permute(3, 0, 1, 2)
-    return values[None].float() / 127.5 - 1

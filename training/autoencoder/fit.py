@@ -23,7 +23,7 @@ from training.autoencoder.files import (
 from training.autoencoder.held_out import held_out_quality, latent_statistics
 from training.autoencoder.settings import AutoencoderSettings, Precision
 from training.autoencoder.trainee import Progress, Trainee
-from training.data.prefetch import Prefetcher
+from training.data.prefetch import Feed, Prefetcher
 from training.metrics import Metrics
 from training.run_folder import versions
 from training.signals import stop_asked
@@ -115,9 +115,13 @@ class Fitting:
         self._crops = Crops(clips, trained, self._fit, asked["seed"])
         self._held = held[: self._fit.max_held_out]
         self._num_clips = {"trained": len(trained), "held_out": len(held)}
-        self._feed = _Feed(self._crops, trainee)
+        self._feed = Feed(self._batches)
         self._quality: tuple[int, dict[str, float]] | None = None
         """The step of the last evaluation since this began, and what was found."""
+
+    def _batches(self) -> Prefetcher[Tensor]:
+        """The crops of the steps from the next on, read ahead."""
+        return Prefetcher(self._crops.from_step(self._trainee.progress.step), PREFETCH)
 
     def run(self) -> dict[str, Any]:
         """To the end."""
@@ -199,30 +203,6 @@ class Fitting:
             write_autoencoder(self._folder, weights, shape, mean, std, notes)
         shutil.rmtree(self._folder / CHECKPOINTS, ignore_errors=True)
         return read_description(self._folder)
-
-
-class _Feed:
-    """The batches from where training is, read ahead while steps are taken and not meanwhile.
-
-    Evaluations read the same clips, which are not for two threads at once.
-    """
-
-    def __init__(self, crops: Crops, trainee: Trainee) -> None:
-        self._crops, self._trainee = crops, trainee
-        self._batches: Prefetcher[Tensor] | None = None
-
-    def next(self) -> Tensor:
-        """The crops of the step that comes next."""
-        if self._batches is None:
-            step = self._trainee.progress.step
-            self._batches = Prefetcher(self._crops.from_step(step), PREFETCH)
-        return next(self._batches)
-
-    def pause(self) -> None:
-        """Ends the reading ahead; what was read and not used is read again."""
-        if self._batches is not None:
-            self._batches.close()
-            self._batches = None
 
 
 class _Clock:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from training import checkpoint
-from training.autoencoder.coder import autocast
+from training.acceleration import autocast
 from training.autoencoder.objective import Objective
 from training.autoencoder.settings import AutoencoderSettings, Precision, TaeFitSettings
 from training.autoencoder.tae import Tae

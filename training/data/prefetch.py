@@ -4,10 +4,11 @@ import queue
 import threading
 import time
 import weakref
-from collections.abc import Iterator
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _POLL_S = 0.1
 """How long a full queue is waited for before looking whether to stop."""
@@ -89,3 +90,42 @@ def _stop(stop: threading.Event, thread: threading.Thread) -> None:
     stop.set()
     if thread is not threading.current_thread():
         thread.join()
+
+
+class Closing(Protocol[T_co]):
+    """An iterator that ends what it does in the background when it is closed."""
+
+    def __next__(self) -> T_co:
+        """The next item."""
+
+    def close(self) -> None:
+        """Ends it."""
+
+
+class Feed(Generic[T]):
+    """What is read ahead while steps are taken, and not meanwhile.
+
+    Evaluations use the same readers and models as what reads ahead, and those are not for two
+    threads at once.
+    """
+
+    def __init__(self, opened: Callable[[], Closing[T]]) -> None:
+        """Opens nothing yet.
+
+        Args:
+            opened: what comes from where training is, whenever it is asked.
+        """
+        self._opened = opened
+        self._items: Closing[T] | None = None
+
+    def next(self) -> T:
+        """The item that comes after the steps so far."""
+        if self._items is None:
+            self._items = self._opened()
+        return self._items.__next__()
+
+    def pause(self) -> None:
+        """Ends the reading ahead; what was read and not used is read again."""
+        if self._items is not None:
+            self._items.close()
+            self._items = None
