@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from curation.settings import Settings
@@ -166,6 +168,36 @@ def bucket_for(
 
 SHAPE = ("duration_s", "num_frames", "width", "height", "content_width", "content_height")
 """The measures of a clip that decide its bucket."""
+
+
+def bucket_reasons(shapes: npt.NDArray[np.float64], settings: BucketSettings) -> list[str | None]:
+    """Why each clip has no bucket, as `clip_bucket` says it; None where it has one.
+
+    Args:
+        shapes: `[N, 6]`, the measures `SHAPE` of each clip, NaN where one is missing.
+        settings: the buckets in use.
+    """
+    duration_s, num_frames, width, height, content_width, content_height = shapes.T
+    if settings.crop_borders:
+        is_cropped = (content_width > 0) & (content_height > 0)
+        width = np.where(is_cropped, content_width, width)
+        height = np.where(is_cropped, content_height, height)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        unscored = ~((width > 0) & (height > 0)) | np.isnan(duration_s) | np.isnan(num_frames)
+        distance = [np.abs(np.log(ASPECTS[name] * height / width)) for name in settings.aspects]
+        sizes = np.array([size_of(name, settings.base_px) for name in settings.aspects], float)
+        size = sizes[np.argmin(distance, axis=0)]
+        too_small = np.maximum(size[:, 0] / width, size[:, 1] / height) > MAX_ENLARGEMENT
+        fps = np.where(duration_s > 0, num_frames / duration_s, 0.0)
+    fits, has_frames = duration_s == 0, duration_s == 0
+    for duration in (one for one in DURATIONS if one.name in settings.durations):
+        inside = (duration_s >= duration.min_s) & (duration_s < duration.max_s)
+        taken_s = duration.centre_s or duration_s
+        enough = taken_s * fps >= duration.num_frames * (1 - settings.max_repeated_share)
+        fits, has_frames = fits | inside, has_frames | (inside & enough)
+    codes = np.select([unscored, too_small, has_frames, fits], [0, 1, 2, 3], 4)
+    reasons = ("unscored", "size", None, "fps", "duration")
+    return [reasons[code] for code in codes.tolist()]
 
 
 def clip_bucket(shape: Sequence[float | None], settings: BucketSettings) -> Bucket | str:

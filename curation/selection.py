@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from typing import Literal
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from duckdb.func import SPECIAL
+from duckdb.func import ARROW, SPECIAL
 from pydantic import Field, field_validator
 
 from curation import tables
-from curation.buckets import SHAPE, BucketSettings, clip_bucket
+from curation.buckets import SHAPE, BucketSettings, bucket_reasons
 from curation.concepts import ConceptSettings
 from curation.duplicates import DuplicateSettings
 from curation.resampling import ResamplingSettings
@@ -88,6 +89,12 @@ class SubsetSettings(Settings):
     """Flags that a caption may not have to be trained on. A clip that has no other caption gives no
     sample: its row is `rejected` as `caption`."""
 
+    caption_reviews: Literal["apply", "required"] | None = "apply"
+    """What the verdicts of people on captions do. `apply` takes no caption that was rejected, takes
+    the words that a person wrote in place of a captioner's, and asks for no flags where a person
+    accepted or wrote them; `required` also takes no caption that nobody has judged; null takes the
+    captions as they were written."""
+
     resampling: ResamplingSettings | None = None
     """How the kept clips are weighed by their concepts; null leaves all at weight 1."""
 
@@ -151,7 +158,7 @@ def select(
     md5("<seed>:<clip_id>"), read as a little-endian number, below `audit_share` x 2^64.
     """
     with connect({"clips": clips, "videos": videos, "scores": scores}) as connection:
-        _register_bucket_reason(connection, subset.buckets)
+        register_bucket_reason(connection, subset.buckets)
         verdicts = connection.sql(
             f"""SELECT $subset AS subset, clip_id, video_id,
                 if(reason IS NULL, '{tables.OK}', '{tables.REJECTED}') AS status, reason,
@@ -199,10 +206,10 @@ def _reason_sql(subset: SubsetSettings) -> str:
     for name, rule in subset.rules.items():
         if name not in late:
             cases += _cases(name, rule)
-    cases.append(f"WHEN true THEN bucket_reason([{', '.join(SHAPE)}])")
+    cases.append(f"WHEN true THEN bucket_reason({', '.join(SHAPE)})")
     measured = f"CASE {' '.join(cases)} END"
     scored = [case for name, rule in late.items() for case in _cases(name, rule)]
-    # `coalesce` asks for the bucket once: that is Python, and most of the time of a selection.
+    # `coalesce` asks for the bucket once: that is Python, and takes longer than all rules.
     return f"coalesce({measured}, CASE {' '.join(scored)} END)" if scored else measured
 
 
@@ -218,17 +225,31 @@ def _cases(name: str, rule: Rule) -> list[str]:
     return [f"WHEN {unscored} THEN '{name}:unscored'", f"WHEN {fails} THEN '{name}'"]
 
 
-def _register_bucket_reason(
-    connection: duckdb.DuckDBPyConnection, settings: BucketSettings
-) -> None:
-    def bucket_reason(shape: list[float | None]) -> str | None:
-        bucket = clip_bucket(shape, settings)
-        return f"bucket:{bucket}" if isinstance(bucket, str) else None
+def register_bucket_reason(connection: duckdb.DuckDBPyConnection, settings: BucketSettings) -> None:
+    """Gives the connection `bucket_reason(…)`: why a clip of these `SHAPE` measures has no bucket.
+
+    NULL where it has one. Whole columns are judged at once.
+    """
+
+    # DuckDB counts the parameters, so `*shape` would not do.
+    def bucket_reason(
+        duration_s: pa.Array,
+        num_frames: pa.Array,
+        width: pa.Array,
+        height: pa.Array,
+        content_width: pa.Array,
+        content_height: pa.Array,
+    ) -> pa.Array:
+        shape = (duration_s, num_frames, width, height, content_width, content_height)
+        columns = [pc.fill_null(column, np.nan).to_numpy() for column in shape]
+        found = bucket_reasons(np.stack(columns, axis=1), settings)
+        return pa.array([f"bucket:{why}" if why else None for why in found], pa.string())
 
     connection.create_function(
         "bucket_reason",
         bucket_reason,
-        ["DOUBLE[]"],
+        ["DOUBLE"] * len(SHAPE),
         "VARCHAR",
+        type=ARROW,
         null_handling=SPECIAL,
     )

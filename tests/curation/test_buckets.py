@@ -1,10 +1,19 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.buckets import ASPECTS, Bucket, BucketSettings, bucket_for, clip_bucket, size_of
+from curation.buckets import (
+    ASPECTS,
+    Bucket,
+    BucketSettings,
+    bucket_for,
+    bucket_reasons,
+    clip_bucket,
+    size_of,
+)
 
 ALL = BucketSettings()
 
@@ -131,3 +140,27 @@ def test_borders_count_as_picture_only_where_they_are_not_cropped():
 def test_a_missing_measure_is_unscored():
     assert clip_bucket((None, 180, 1280, 720, None, None), ALL) == "unscored"
     assert clip_bucket((6.0, 180, None, 720, None, None), ALL) == "unscored"
+
+
+A_SIDE = st.one_of(st.none(), st.integers(0, 3000))
+A_SHAPE = st.tuples(
+    st.one_of(
+        st.none(),
+        st.sampled_from([0.0, 4.0, 8.0, 32 / 3, 12.0, 16.0]),
+        st.floats(0, 40, allow_nan=False),
+    ),
+    st.one_of(st.none(), st.integers(1, 2000)),
+    *[A_SIDE] * 4,
+)
+
+
+@given(
+    st.lists(A_SHAPE, min_size=1, max_size=20),
+    st.sampled_from([ALL, BucketSettings(base_px=768, durations=("8-12s",), crop_borders=False)]),
+)
+def test_columns_are_judged_as_clips_one_by_one(
+    shapes: list[tuple[float | None, ...]], settings: BucketSettings
+) -> None:
+    found = bucket_reasons(np.array(shapes, dtype=float), settings)
+    one_by_one = [clip_bucket(shape, settings) for shape in shapes]
+    assert found == [one if isinstance(one, str) else None for one in one_by_one]
