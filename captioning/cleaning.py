@@ -74,7 +74,12 @@ def cleaned(text: str) -> Cleaned:
                 flat, found = shorter, True
     for phrase, instead in INSIDE:
         flat = phrase.sub(partial(_in_its_case, instead), flat)
-    return Cleaned(flat[:1].upper() + flat[1:], any(map(_is_control, text)))
+    return Cleaned(flat[:1].upper() + flat[1:], has_control_characters(text))
+
+
+def has_control_characters(text: str) -> bool:
+    """Whether control, direction or private characters would have to be taken out of it."""
+    return any(map(_is_control, text))
 
 
 def _without_quotes(text: str) -> str:

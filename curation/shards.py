@@ -58,10 +58,11 @@ TAKEN = pa.schema(
         *(tables.SHARD.field(name) for name in ("camera_prefix", "caption", "captioner")),
         *(tables.SHARD.field(name) for name in ("prompt_version", "caption_flags")),
         pa.field("caption_refused", pa.bool_()),
+        pa.field("caption_judged", pa.bool_()),
     ]
 )
-"""What is known of the caption of a clip: the one that the subset takes, or that it takes none of
-those that there are."""
+"""What is known of the caption of a clip: the one that the subset takes, and whether a person
+accepted or wrote it; or that the subset takes none of those that there are."""
 
 REFUSED = "caption"
 """The reason of a kept clip that gives no sample, because the subset takes none of its captions."""

@@ -492,6 +492,21 @@ CAPTIONS = pa.schema(
 )
 """One row per clip that the captioner was given, table `captions/<captioner>`. Key: `clip_id`."""
 
+CAPTION_REVIEWS = pa.schema(
+    [
+        _field("clip_id", pa.string(), "the clip"),
+        _field("captioner", pa.string(), "whose caption was judged, as the recipe calls it"),
+        _field("verdict", pa.string(), "`accept`, `reject` or `edit`"),
+        _field("caption", pa.string(), "what the person wrote in its place; null unless `edit`"),
+        _field("reviewed", pa.string(), "the captioner's words that were judged: of any others the verdict says nothing"),
+        _field("note", pa.string(), "what the reviewer remarked"),
+        _field("reviewer", pa.string(), "who looked"),
+        _field("reviewed_at", pa.timestamp("us", tz="UTC"), "when the verdict was stored"),
+    ]
+)
+"""One row per verdict of a person on a caption; rows are added and never changed. Of those on the
+same words the last holds (view `caption_verdicts`)."""
+
 SHARD = pa.schema(
     [
         _field("clip_id", pa.string(), "the clip"),
@@ -515,10 +530,10 @@ SHARD = pa.schema(
         _field("prompt", pa.string(), "what training reads: `fps_token`, `camera_prefix` and `caption`, those that there are"),
         _field("fps_token", pa.string(), "`FPS-N`, for the prompt; null for an image"),
         _field("camera_prefix", pa.string(), "camera motion as a sentence, such as `Pan right.`; null where it is not sure"),
-        _field("caption", pa.string(), "the description that was current when the sample was written; table `captions` is the authority"),
-        _field("captioner", pa.string(), "who wrote it, as the recipe calls it"),
-        _field("prompt_version", pa.string(), "name and hash of the prompt it was written with"),
-        _field("caption_flags", pa.list_(pa.string()), "what is wrong with it"),
+        _field("caption", pa.string(), "the description that was current when the sample was written; tables `captions` and `caption_reviews` are the authority"),
+        _field("captioner", pa.string(), "who wrote it, or what a person made it of, as the recipe calls it"),
+        _field("prompt_version", pa.string(), "name and hash of the prompt it was written with; `edited` where a person wrote it"),
+        _field("caption_flags", pa.list_(pa.string()), "what is wrong with it; empty where a person accepted or wrote it"),
         _field("start_s", pa.float64(), "start of the taken range in the source"),
         _field("end_s", pa.float64(), "end of the taken range in the source"),
         _field("weight", pa.float32(), "sampling weight for training"),
@@ -580,6 +595,7 @@ TABLES: dict[str, pa.Schema] = {
     "reviews": REVIEWS,
     "concepts": CONCEPTS,
     "captions": CAPTIONS,
+    "caption_reviews": CAPTION_REVIEWS,
     "shards": SHARD,
     "latents": LATENTS,
 }

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from curation import tables
+from curation.caption_reviews import CAPTION_VERDICTS
 from curation.rules import measured_clips_sql
 
 Rows: TypeAlias = pa.Table | ds.Dataset
@@ -28,6 +29,9 @@ CAPTIONS = "captions/"
 LATENTS = "latents/"
 """What the names of the tables of encoded samples begin with; the subset follows."""
 
+_PLAIN = ("sources", "videos", "scores", "selection", "reviews", "concepts", "caption_reviews")
+"""Tables that are views as they are."""
+
 
 def connect(rows: Mapping[str, Rows]) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection that sees these tables, and can then reach no file, extension or network.
@@ -35,20 +39,22 @@ def connect(rows: Mapping[str, Rows]) -> duckdb.DuckDBPyConnection:
     Args:
         rows: the rows by the name of their table: `sources`, `videos`, `clips`, `scores`,
             `selection`, `reviews`, `concepts`, `captions/<captioner>` (or all captions as
-            `captions`), `shards/<subset>` and `latents/<subset>`. A table that is left out counts
-            as empty.
+            `captions`), `caption_reviews`, `shards/<subset>` and `latents/<subset>`. A table that
+            is left out counts as empty.
 
     Returns:
         A connection with the views `sources`, `videos`, `passes` (the rows of table `clips`),
         `clips`, `clip_frames`, `cuts`, `scores`, `selection`, `reviews`, `concepts`, `captions`,
-        `shards`, `latents` and, for each captioner and subset, `captions_<captioner>`,
-        `shards_<subset>` and `latents_<subset>`.
+        `caption_reviews` (every verdict), `caption_verdicts` (the one that counts, see
+        `curation.caption_reviews`), `shards`, `latents` and, for each captioner
+        and subset, `captions_<captioner>`, `shards_<subset>` and `latents_<subset>`.
     """
     spill = Path(tempfile.gettempdir()) / "moviola-duckdb"
     connection = duckdb.connect(config={"temp_directory": str(spill)})
-    for name in ("sources", "videos", "scores", "selection", "reviews", "concepts"):
+    for name in _PLAIN:
         connection.register(name, rows.get(name, tables.TABLES[name].empty_table()))
     _add_union(connection, "captions", rows)
+    connection.execute(f"CREATE VIEW caption_verdicts AS {CAPTION_VERDICTS}")
     _add_clips(connection, rows.get("clips", tables.CLIPS.empty_table()))
     _add_union(connection, "shards", rows)
     _add_union(connection, "latents", rows)
@@ -69,6 +75,8 @@ def _add_union(connection: duckdb.DuckDBPyConnection, name: str, rows: Mapping[s
     for table in parts:
         own = f"coalesce({owner}, '{table.partition('/')[2]}') AS {owner}"
         union += f' UNION ALL BY NAME SELECT * REPLACE ({own}) FROM "{view_of(table)}"'  # noqa: S608
+    if name == "shards":
+        union = f"SELECT *, octet_length(video)::BIGINT AS size_bytes FROM ({union})"  # noqa: S608
     connection.execute(f"CREATE VIEW {name} AS {union}")
 
 

@@ -1,11 +1,13 @@
 """What `moviola explain` found out, as lines for people."""
 
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
 
 from curation import tables
 from pipelines.escaping import printable
-from pipelines.explain import ClipExplanation, SubsetVerdict, VideoExplanation
+from pipelines.explain import VideoExplanation
+from pipelines.explain_clip import ClipExplanation, SubsetVerdict
 
 
 def as_lines(found: ClipExplanation | VideoExplanation) -> list[str]:
@@ -60,7 +62,18 @@ def _caption_lines(caption: Mapping[str, Any]) -> list[str]:
         f"  {caption['origin']}, {caption['attempts']} made, {caption['num_tokens']} tokens",
     ]
     lines += [f"  flagged    {', '.join(caption['flags'])}"] if caption["flags"] else []
+    lines += _review_lines(caption["review"]) if caption["review"] else []
     return lines + [f"  fact       {fact}" for fact in caption["facts"] or []]
+
+
+def _review_lines(review: Mapping[str, Any]) -> list[str]:
+    said = {"accept": "accepted", "reject": "rejected", "edit": "edited"}[review["verdict"]]
+    said += f" by {review['reviewer']}" if review["reviewer"] else ""
+    said += f" on {review['reviewed_at'].astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    said += "" if review["holds"] else ", when it had other words: no longer holds"
+    said += f" ({review['note']})" if review["note"] else ""
+    lines = [f"  reviewed   {said}"]
+    return lines + ([f"  now reads  {review['caption']}"] if review["verdict"] == "edit" else [])
 
 
 def _subset_lines(subset: SubsetVerdict) -> list[str]:
@@ -70,6 +83,9 @@ def _subset_lines(subset: SubsetVerdict) -> list[str]:
     ]
     if subset.audit:
         lines.append("  in the audit share: later stages process it all the same")
+    if subset.selected.get("duplicate_of"):
+        alike = _value(subset.selected["cosine"])
+        lines.append(f"  shows what {subset.selected['duplicate_of']} shows, alike {alike}")
     for rule in subset.rules:
         name = rule.rule if rule.rule == rule.measure else f"{rule.rule} ({rule.measure})"
         lines.append(f"  {name:<22} {_value(rule.value):<12} {rule.condition:<20} {rule.verdict}")
@@ -81,7 +97,8 @@ def _subset_lines(subset: SubsetVerdict) -> list[str]:
         )
         lines.append(f"  prompt     {sample['prompt'] or '-'}")
     elif sample.get("status") == tables.REJECTED:
-        lines.append("  no sample: the subset takes none of its captions (`refused_flags`)")
+        by = "`refused_flags`, `caption_reviews`"
+        lines.append(f"  no sample: the subset takes none of its captions ({by})")
     elif sample.get("status") == tables.FAILED:
         lines.append(f"  no sample: {sample['reason']}: {sample['error']}")
     elif sample:

@@ -3,17 +3,17 @@
 A query sees committed rows only, and cannot write, read files or reach the network.
 """
 
-import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import duckdb
 import obstore
 import pyarrow as pa
 
-from curation.selection import SubsetSettings
+from curation.selection import SelectionSettings, SubsetSettings
 from curation.tables import TABLES
 from curation.views import CAPTIONS, LATENTS, SHARDS, connect
-from pipelines.recipe_history import FOLDER
+from pipelines.recipe_history import read_recipe
 from pipelines.workspace import Workspace, storage_errors
 
 COMMITS = 50
@@ -47,14 +47,21 @@ def parts_of(workspace: Workspace, prefix: str) -> list[str]:
     return [prefix + name for name in folders if workspace.table(prefix + name).exists()]
 
 
-def open_views(workspace: Workspace) -> duckdb.DuckDBPyConnection:
+def open_views(
+    workspace: Workspace, versions: Mapping[str, int] | None = None
+) -> duckdb.DuckDBPyConnection:
     """A connection with the views of `curation.views` over the committed rows.
+
+    Args:
+        workspace: whose.
+        versions: of the tables to see, by name; left out, all tables as they are now.
 
     Raises:
         ValueError: this is no workspace, or its tables lack a column that this version has.
         StorageError: the storage cannot be read.
     """
-    rows = {name: workspace.table(name).dataset() for name in table_names(workspace)}
+    seen = dict.fromkeys(table_names(workspace)) if versions is None else versions
+    rows = {name: workspace.table(name).dataset(version) for name, version in seen.items()}
     for name, dataset in rows.items():
         known = TABLES[name.partition("/")[0]]
         if missing := [column for column in known.names if column not in dataset.schema.names]:
@@ -88,21 +95,28 @@ def as_text(answer: pa.Table) -> str:
 
 def subset_settings(workspace: Workspace) -> dict[str, SubsetSettings]:
     """What each subset was last selected by, as far as the recipes were kept."""
-    if not workspace.table("selection").exists():
-        return {}
-    commits = workspace.table("selection").delta().history(COMMITS)
     found: dict[str, SubsetSettings] = {}
-    for recipe in dict.fromkeys(commit.get("recipe") for commit in commits):
-        for name, values in _recipe(workspace, recipe).get("subsets", {}).items():
+    for recipe in _recipes(workspace):
+        for name, values in recipe.get("subsets", {}).items():
             found.setdefault(name, SubsetSettings.model_validate(values))
     return found
 
 
-def _recipe(workspace: Workspace, recipe_hash: str | None) -> dict[str, Any]:
-    with storage_errors(f"{workspace.uri}/{FOLDER}"):
-        try:
-            content = obstore.get(workspace.store(FOLDER), f"{recipe_hash}.json").bytes()
-        except FileNotFoundError:
-            return {}
-    values: dict[str, Any] = json.loads(bytes(content))
-    return values
+def subset_recipe(workspace: Workspace, subset: str) -> dict[str, Any] | None:
+    """The recipe that a subset was last selected by; None where it was not kept."""
+    return next((one for one in _recipes(workspace) if subset in one.get("subsets", {})), None)
+
+
+def _recipes(workspace: Workspace) -> Iterator[dict[str, Any]]:
+    """The recipes that selections were made by, the last first, each once."""
+    if workspace.table("selection").exists():
+        commits = workspace.table("selection").delta().history(COMMITS)
+        for recipe in dict.fromkeys(commit.get("recipe") for commit in commits):
+            yield read_recipe(workspace, recipe)
+
+
+def selection_settings(workspace: Workspace) -> SelectionSettings:
+    """What the subsets shared when they were last selected, as far as the recipe was kept."""
+    table = workspace.table("selection")
+    recipe = table.delta().history(1)[0].get("recipe") if table.exists() else None
+    return SelectionSettings.model_validate(read_recipe(workspace, recipe).get("selection", {}))

@@ -25,21 +25,44 @@ def keep_recipe(workspace: Workspace, recipe_hash: str, recipe: Mapping[str, Any
             return
 
 
+def read_recipe(workspace: Workspace, recipe_hash: str | None) -> dict[str, Any]:
+    """The recipe of this hash as it was resolved, empty where it was not kept.
+
+    Raises:
+        StorageError: the storage cannot be read.
+    """
+    if not recipe_hash:
+        return {}
+    with storage_errors(f"{workspace.uri}/{FOLDER}"):
+        try:
+            content = bytes(obstore.get(workspace.store(FOLDER), f"{recipe_hash}.json").bytes())
+        except FileNotFoundError:
+            return {}
+    values: dict[str, Any] = json.loads(content)
+    return values
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Dotted key, old value and new value of each key that differs, those of the engine left out.
+
+    A key that one of them lacks counts as null there.
+    """
+    old, new = dict(_flat(before)), dict(_flat(now))
+    return [
+        (key, old.get(key), new.get(key))
+        for key in sorted({*old, *new})
+        if old.get(key) != new.get(key) and not key.startswith("engine.")
+    ]
+
+
 def changed_keys(table: Table, recipe: Mapping[str, Any]) -> list[str]:
     """`dotted.key old -> new` for each recipe key that differs from the table's last commit."""
-    last = table.delta().history(1)[0].get("recipe")
-    if not last or not recipe:
+    before = read_recipe(table.workspace, table.delta().history(1)[0].get("recipe"))
+    if not before or not recipe:
         return []
-    with storage_errors(f"{table.workspace.uri}/{FOLDER}"):
-        try:
-            content = bytes(obstore.get(table.workspace.store(FOLDER), f"{last}.json").bytes())
-        except FileNotFoundError:
-            return []
-    before, now = dict(_flat(json.loads(content))), dict(_flat(recipe))
     return [
-        f"{key} {json.dumps(before.get(key))} -> {json.dumps(now.get(key))}"
-        for key in sorted({*before, *now})
-        if before.get(key) != now.get(key) and not key.startswith("engine.")
+        f"{key} {json.dumps(old)} -> {json.dumps(new)}"
+        for key, old, new in differences(before, recipe)
     ]
 
 

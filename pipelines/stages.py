@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from captioning.captioner import Captioner
-from captioning.choice import assigned, chosen_captions
+from captioning.choice import assigned, chosen_captions, overruled
 from captioning.inputs import INPUTS as CAPTION_INPUTS
 from captioning.inputs import SEEN as READ_SCORES
 from captioning.inputs import caption_inputs
@@ -17,7 +17,7 @@ from curation.scores import ScoresStage, models, score_inputs
 from curation.selection import candidates
 from curation.settings import fingerprint
 from curation.shards import ShardsStage, shard_inputs
-from curation.tables import OK, REJECTED, SCORES, SHARD
+from curation.tables import CAPTION_REVIEWS, OK, REJECTED, SCORES, SHARD
 from curation.views import CAPTIONS, SHARDS, Rows, connect
 from pipelines.assets import cache_folder
 from pipelines.plan import NOBODY, committed_rows
@@ -97,7 +97,8 @@ class ShardsWork(NamedTuple):
 
     again: pa.Array
     """Clips whose sample has no caption, or one that the subset does not take, and now can have
-    one; or that have no sample for want of a caption, and now have one."""
+    one; whose sample does not carry what a person accepted, or wrote; or that have no sample for
+    want of a caption, and now have one."""
 
 
 def shards_work(
@@ -114,24 +115,31 @@ def shards_work(
         return ShardsWork(kept, NOBODY)
     names = [CAPTIONS + name for name in settings.names]
     tables = {name: workspace.table(name) for name in names}
+    captions = {name: table.dataset() for name, table in tables.items() if table.exists()}
+    said = committed(workspace, "caption_reviews", CAPTION_REVIEWS)
     taken = chosen_captions(
-        {name: table.dataset() for name, table in tables.items() if table.exists()},
+        captions | {"caption_reviews": said},
         settings.training_weights,
         rules.refused_flags,
         settings.camera_confidence,
+        rules.caption_reviews,
     )
     kept = shard_inputs(subset, rules.buckets, selection, clips, videos, taken)
     there = committed(workspace, SHARDS + subset, SHARD)
+    wrong = pa.table({"clip_id": overruled(there, said, rules.caption_reviews)})
     with connect({}) as connection:
-        for name, rows in (("kept", kept), ("taken", taken), ("there", there)):
+        for name, rows in (("kept", kept), ("taken", taken), ("there", there), ("wrong", wrong)):
             connection.register(name, rows)
         found = connection.sql(
             f"""SELECT k.clip_id, t.clip_id IS NOT NULL OR h.status = '{OK}' AS is_input,
                 CASE h.status WHEN '{OK}' THEN t.clip_id IS NOT NULL AND (h.caption IS NULL
-                    OR list_has_any(h.caption_flags, $refused::VARCHAR[]))
+                    OR list_has_any(h.caption_flags, $refused::VARCHAR[])
+                    OR ((t.caption_judged OR k.clip_id IN (FROM wrong))
+                        AND (t.caption IS DISTINCT FROM h.caption
+                            OR t.captioner IS DISTINCT FROM h.captioner)))
                 WHEN '{REJECTED}' THEN t.caption IS NOT NULL END AS is_again
             FROM kept AS k LEFT JOIN taken AS t ON t.clip_id = k.clip_id
-            LEFT JOIN (SELECT clip_id, status, caption, caption_flags FROM there) AS h
+            LEFT JOIN (SELECT clip_id, status, caption, captioner, caption_flags FROM there) AS h
                 ON h.clip_id = k.clip_id ORDER BY k.clip_id""",  # noqa: S608 - constants
             params={"refused": list(rules.refused_flags)},
         ).to_arrow_table()

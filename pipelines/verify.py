@@ -27,6 +27,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from curation import tables
+from curation.caption_reviews import VERDICTS
 from curation.funnel import WAITING, Step, funnel
 from curation.views import CAPTIONS, LATENTS, SHARDS, view_of
 from pipelines.latent_arrays import latent_problems
@@ -120,11 +121,16 @@ def _queries(names: list[str]) -> Iterator[tuple[str, str, str, str]]:
     yield "unique", "clips", "in several clips", _twice("clip_id", "clips")
     yield "unique", "selection", "in several rows", _twice("subset || ' ' || clip_id", "selection")
     yield "unique", "reviews", "in several rows", _twice("subset || ' ' || clip_id", "reviews")
+    yield "state", "caption_reviews", "verdict and edited text do not fit", _REVIEWS
     yield "state", "selection", "status and reason do not fit", _states("clip_id", "selection", "")
     yield from _JOINS
 
 
 _FAILURES = ", ".join(f"'{reason}'" for reason in tables.FAILURES)
+
+_REVIEWS = f"""SELECT clip_id FROM caption_reviews WHERE reviewed IS NULL OR reviewed_at IS NULL
+    OR NOT coalesce(verdict IN {VERDICTS} AND (verdict = 'edit') = (caption <> ''
+        AND caption IS NOT NULL), false)"""  # noqa: S608
 
 
 def _twice(key: str, view: str) -> str:

@@ -6,7 +6,9 @@ what its Delta log names, never what lies in its directory.
 
 import errno
 import os
+import random
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +30,8 @@ Metadata = dict[str, str]
 """What a commit says about itself: run, command, recipe, code."""
 
 TABLE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)?")
+
+APPEND_TRIES = 5
 
 
 class StorageError(RuntimeError):
@@ -151,12 +155,60 @@ class Table:
                 )
             except CommitFailedError as error:
                 raise FencedError(f"{fence_sentence(self)}: {error}") from error
-            delta = self.delta()
-            # A log that outlasts a power cut must not name files that did not.
-            for path in pa.table(delta.get_add_actions())["path"].to_pylist():
-                make_durable(f"{self.uri}/{path}")
-            make_durable(log_entry(self.uri, delta.version()))
+            self._make_durable(self.delta().version())
         return True
+
+    def append(self, table: pa.Table, metadata: Metadata) -> None:
+        """Adds rows to a table that nobody replaces, in one commit; others may add at the time.
+
+        Args:
+            table: the new rows.
+            metadata: what the commit says about itself.
+
+        Raises:
+            FencedError: when others were faster time and again.
+            StorageError: when it cannot be written.
+        """
+        with storage_errors(self.uri):
+            before = self.delta().version() if self.exists() else -1
+        for tries_left in reversed(range(APPEND_TRIES)):
+            try:
+                with storage_errors(self.uri):
+                    write_deltalake(
+                        self.uri,
+                        table,
+                        mode="append",
+                        commit_properties=CommitProperties(custom_metadata=dict(metadata)),
+                    )
+                break
+            except CommitFailedError as error:
+                if not tries_left:
+                    raise FencedError(f"{fence_sentence(self)}: {error}") from error
+                time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - so that two do not meet again
+        with storage_errors(self.uri):
+            self._make_durable(*range(before + 1, self.delta().version() + 1))
+
+    def merge_files(self, metadata: Metadata) -> None:
+        """Writes the rows of a table of many small files into few; the rows stay what they are.
+
+        Raises:
+            StorageError: when it cannot be written; the table is as it was.
+        """
+        with storage_errors(self.uri):
+            before = self.delta()
+            try:
+                properties = CommitProperties(custom_metadata=dict(metadata))
+                before.optimize.compact(commit_properties=properties)
+            except CommitFailedError:
+                return  # another process was faster at the same
+            self._make_durable(before.version())
+
+    def _make_durable(self, *versions: int) -> None:
+        """Has the table's files and these entries of its log outlast a power cut, in that order."""
+        for path in pa.table(self.delta().get_add_actions())["path"].to_pylist():
+            make_durable(f"{self.uri}/{path}")
+        for version in versions:
+            make_durable(log_entry(self.uri, version))
 
     def _holds(self, table: pa.Table, predicate: Mapping[str, str] | None) -> bool:
         schema = self.dataset().schema

@@ -1,10 +1,13 @@
+import random
 from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from captioning.choice import assigned, chosen_captions
-from curation.tables import CAPTIONS
+from captioning.choice import Reviews, assigned, chosen_captions, overruled
+from curation.tables import CAPTION_REVIEWS, CAPTIONS, SHARD
 
 IDS = pa.array([f"{number:05}-0-96" for number in range(4000)])
 
@@ -106,3 +109,115 @@ def test_only_a_sure_camera_stands_before_the_caption() -> None:
     taken = chosen_captions(captions, {"a": 1}, [], 0.9).to_pylist()
     prefixes = {row["clip_id"]: row["camera_prefix"] for row in taken}
     assert prefixes == {"sure": "Pan right.", "unsure": None, "image": None}
+
+
+def said(*rows: dict[str, Any]) -> pa.Table:
+    """Verdicts, each later than the one before."""
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    made = [
+        {"captioner": "a", "reviewed": "By a.", "reviewed_at": start + timedelta(hours=hour), **row}
+        for hour, row in enumerate(rows)
+    ]
+    return pa.Table.from_pylist(made, schema=CAPTION_REVIEWS)
+
+
+def texts(
+    captions: dict[str, pa.Table], verdicts: pa.Table, reviews: Reviews | None
+) -> dict[str, str | None]:
+    rows = captions | {"caption_reviews": verdicts}
+    found = chosen_captions(rows, {"a": 1, "b": 1}, ["repeats"], 0.9, reviews).to_pylist()
+    return {row["clip_id"]: row["caption"] for row in found}
+
+
+def test_what_people_said_decides_which_caption_is_taken_and_with_which_words() -> None:
+    names = ("rejected", "accepted", "edited", "unjudged", "flagged")
+    flags = {"accepted": ["repeats"], "edited": ["repeats"], "flagged": ["repeats"]}
+    captions = table("a", *({"clip_id": name, "flags": flags.get(name, [])} for name in names))
+    verdicts = said(
+        {"clip_id": "rejected", "verdict": "reject"},
+        {"clip_id": "accepted", "verdict": "accept"},
+        {"clip_id": "edited", "verdict": "edit", "caption": "By hand."},
+        {"clip_id": "unjudged", "verdict": "reject", "reviewed": "By an earlier a."},
+    )
+    applied = {"rejected": None, "accepted": "By a.", "edited": "By hand."}
+    assert texts(captions, verdicts, "apply") == applied | {"unjudged": "By a.", "flagged": None}
+    assert texts(captions, verdicts, "required") == applied | {"unjudged": None, "flagged": None}
+    ignored = {name: None if flags.get(name) else "By a." for name in names}
+    assert texts(captions, verdicts, None) == ignored
+    rows = captions | {"caption_reviews": verdicts}
+    found = chosen_captions(rows, {"a": 1}, ["repeats"], 0.9, "apply").to_pylist()
+    by_id = {row["clip_id"]: row for row in found}
+    assert by_id["edited"]["prompt_version"] == "edited"
+    assert by_id["edited"]["caption_flags"] == by_id["accepted"]["caption_flags"] == []
+    judged = {row["clip_id"] for row in found if row["caption_judged"]}
+    assert judged == {"accepted", "edited"}
+    assert {row["clip_id"] for row in found if row["caption_refused"]} == {"rejected", "flagged"}
+
+
+def test_a_rejected_caption_gives_way_to_that_of_another_captioner() -> None:
+    captions = table("a", {"clip_id": "one"}) | table("b", {"clip_id": "one"})
+    of_a = {"clip_id": "one", "verdict": "reject"}
+    of_b = of_a | {"captioner": "b", "reviewed": "By b."}
+    assert texts(captions, said(of_a), "apply") == {"one": "By b."}
+    assert texts(captions, said(of_b), "apply") == {"one": "By a."}
+    assert texts(captions, said(of_a, of_b), "apply") == {"one": None}
+    later = of_a | {"verdict": "accept"}
+    assert texts(captions, said(of_a, of_b, later), "apply") == {"one": "By a."}
+
+
+def test_what_a_person_wrote_stands_in_for_a_caption_that_is_empty() -> None:
+    captions = table("a", {"clip_id": "one", "caption": "", "flags": ["empty"]})
+    edit = {"clip_id": "one", "verdict": "edit", "caption": "By hand.", "reviewed": ""}
+    assert texts(captions, said(edit), "apply") == {"one": "By hand."}
+    assert texts(captions, said(edit | {"verdict": "accept", "caption": None}), "apply") == {}
+
+
+def stands(caption: str, verdicts: list[dict[str, Any]], reviews: Reviews) -> bool:
+    """Whether a sample may keep this caption, read off the verdicts one after the other."""
+    last = {row["reviewed"]: row for row in verdicts}
+    if caption in last:
+        return bool(last[caption]["verdict"] == "accept")
+    if caption in [row["caption"] for row in last.values()]:
+        return True
+    written = [row["caption"] for row in verdicts]
+    return caption not in written and reviews == "apply"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_samples_are_overruled_by_what_was_said_of_the_words_that_they_carry(seed: int) -> None:
+    chance = random.Random(seed)
+    carried = ["By a.", "By an earlier a.", "By hand.", "By another hand.", "Never seen."]
+    said_of: dict[str, list[dict[str, Any]]] = {}
+    samples = []
+    for number in range(60):
+        name = f"{number:02}"
+        said_of[name] = []
+        for _ in range(chance.randrange(4)):
+            verdict = chance.choice(["accept", "reject", "edit"])
+            text = chance.choice(carried[2:4]) if verdict == "edit" else None
+            row = {"clip_id": name, "verdict": verdict, "caption": text}
+            said_of[name].append(row | {"reviewed": chance.choice(carried[:2])})
+        row = {"clip_id": name, "captioner": "a", "status": "ok", "caption": chance.choice(carried)}
+        samples.append(row)
+    there = pa.Table.from_pylist(samples, schema=SHARD)
+    verdicts = said(*(row for rows in said_of.values() for row in rows))
+    modes: tuple[Reviews, ...] = ("apply", "required")
+    for reviews in modes:
+        expected = [
+            row["clip_id"]
+            for row in samples
+            if not stands(row["caption"], said_of[row["clip_id"]], reviews)
+        ]
+        assert overruled(there, verdicts, reviews).to_pylist() == expected
+    assert overruled(there, verdicts, None).to_pylist() == []
+
+
+def test_without_verdicts_samples_are_overruled_only_where_verdicts_are_required() -> None:
+    rows = [
+        {"clip_id": "one", "status": "ok", "caption": "By a.", "captioner": "a"},
+        {"clip_id": "two", "status": "ok"},
+        {"clip_id": "three", "status": "rejected"},
+    ]
+    there = pa.Table.from_pylist(rows, schema=SHARD)
+    assert overruled(there, said(), "apply").to_pylist() == []
+    assert overruled(there, said(), "required").to_pylist() == ["one"]

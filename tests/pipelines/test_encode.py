@@ -19,7 +19,8 @@ from curation.tables import content_sha256, full_prompt
 from pipelines.cli import app
 from pipelines.encode import Encoding, encoding_run, latents_stage, plans
 from pipelines.engine import Interrupted
-from pipelines.explain import ClipExplanation, explain
+from pipelines.explain import explain
+from pipelines.explain_clip import ClipExplanation
 from pipelines.explain_text import as_lines
 from pipelines.queries import run_query
 from pipelines.training_recipe import load_training_recipe

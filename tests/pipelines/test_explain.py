@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation.rules import MEASURES, SCORE_MEASURES
-from pipelines.explain import ClipExplanation, VideoExplanation, explain
+from pipelines.explain import VideoExplanation, explain
+from pipelines.explain_clip import ClipExplanation
 from pipelines.explain_text import as_lines
 from pipelines.queries import run_query
 from pipelines.workspace import Workspace
@@ -121,3 +122,11 @@ def test_names_cannot_move_the_cursor(kept):
     lines = as_lines(hostile)
     assert not any(set(line) & set("\x1b\n\u202e") for line in lines)
     assert any(r"/a\x1b[2J\nok \u202e.mp4" in line for line in lines)
+
+
+def test_a_duplicate_is_told_with_the_clip_that_was_kept_for_it(still):
+    better = {"duplicate_of": "aaaa-0-100", "cosine": 0.97}
+    subset = dataclasses.replace(still.subsets[0], selected=better)
+    lines = as_lines(dataclasses.replace(still, subsets=[subset]))
+    assert "  shows what aaaa-0-100 shows, alike 0.97" in lines
+    assert not any("alike" in line for line in as_lines(still))
