@@ -10,13 +10,14 @@ from captioning.prompt_files import load_prompt
 from curation.inputs import read_inputs
 from curation.tables import full_prompt
 from pipelines.curate import Curation, plans
-from pipelines.explain import ClipExplanation, explain
+from pipelines.dataset_card import dataset_card
+from pipelines.explain import explain
+from pipelines.explain_clip import ClipExplanation
 from pipelines.explain_text import as_lines
 from pipelines.findings import findings
 from pipelines.queries import run_query
 from pipelines.recipe import LoadedRecipe, load_recipe
 from pipelines.recipe_entry import RecipeError
-from pipelines.report import report
 from pipelines.run import Run
 from pipelines.summary import steps_of
 from pipelines.verify import verify
@@ -93,7 +94,7 @@ def test_samples_carry_the_caption_its_parts_and_who_wrote_it(
         assert (row["captioner"], row["caption_flags"]) == ("facts", [])
         assert row["prompt_version"] == load_prompt("join").version
     assert verify(work.workspace).is_sound
-    assert "| facts |" in report(work.workspace)
+    assert "| facts |" in dataset_card(work.workspace)
     assert any(line.startswith("facts") for line in findings(work.workspace))
     found = explain(work.workspace, rows[0]["clip_id"])
     assert isinstance(found, ClipExplanation)
@@ -203,7 +204,8 @@ def test_a_clip_without_a_caption_that_the_subset_takes_gives_no_sample_until_it
         assert not list((tmp_path / "w" / "shards" / "256p").glob("*.parquet"))
         assert verify(work.workspace).is_sound
         lines = as_lines(explain(work.workspace, _first(work)))
-        assert "  no sample: the subset takes none of its captions (`refused_flags`)" in lines
+        why = "the subset takes none of its captions (`refused_flags`, `caption_reviews`)"
+        assert f"  no sample: {why}" in lines
 
         taken = [*settings, "subsets.256p.refused_flags=[empty]"]
         work = curated(recipe_file, footage, tmp_path / "w", *taken)

@@ -142,10 +142,13 @@ def test_limit_takes_so_many_rows(footage, recipe, tmp_path):
     assert json.loads(done.stdout)["stages"][0]["todo"] == 1
 
 
-def test_report_writes_the_card(workspace):
-    done = moviola("report", workspace)
+def test_report_writes_page_card_and_metadata(workspace, tmp_path):
+    done = moviola("report", workspace, "--into", tmp_path / "mine.html")
     assert done.returncode == 0, done.stderr
+    assert f"wrote {tmp_path}/mine.html\n" in done.stdout
+    assert "</html>" in (tmp_path / "mine.html").read_text()
     assert "# " in (workspace / "shards" / "README.md").read_text()
+    assert json.loads((workspace / "shards" / "croissant.json").read_text())["recordSet"]
 
 
 def test_a_review_goes_out_and_comes_back(workspace, tmp_path):

@@ -8,9 +8,9 @@ import pytest
 
 from curation.inputs import read_inputs
 from pipelines.curate import Curation
+from pipelines.dataset_card import dataset_card
 from pipelines.queries import run_query
 from pipelines.recipe import load_recipe
-from pipelines.report import report
 from pipelines.run import Run
 from pipelines.verify import verify
 from pipelines.workspace import Workspace
@@ -100,7 +100,7 @@ def test_images_are_scored_and_the_workspace_is_sound(workspace):
 
 
 def test_the_card_is_one_of_images(workspace):
-    card = report(workspace)
+    card = dataset_card(workspace)
     assert "- text-to-image" in card
     assert "- text-to-video" not in card
     assert r"| quality\_index |" in card

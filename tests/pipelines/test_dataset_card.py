@@ -5,8 +5,8 @@ import pytest
 import yaml
 
 from curation import tables
+from pipelines.dataset_card import dataset_card
 from pipelines.queries import open_views
-from pipelines.report import report, write_report
 from pipelines.verify import verify
 from pipelines.workspace import Workspace
 from tests.workspaces import add_scores, curate, small_workspace
@@ -14,7 +14,7 @@ from tests.workspaces import add_scores, curate, small_workspace
 
 @pytest.fixture(scope="module")
 def card():
-    return report(small_workspace())
+    return dataset_card(small_workspace())
 
 
 def header(card):
@@ -35,9 +35,8 @@ def test_the_header_is_what_dataset_hubs_read(card):
 
 def test_the_files_it_names_are_the_samples():
     workspace = small_workspace()
-    folder = Path(write_report(workspace)).parent
-    (pattern,) = (config["data_files"] for config in header(report(workspace))["configs"])
-    assert (folder / "README.md").read_text().startswith("---\n")
+    folder = Path(workspace.uri) / "shards"
+    (pattern,) = (config["data_files"] for config in header(dataset_card(workspace))["configs"])
     assert len(list(folder.glob(pattern))) >= 1
 
 
@@ -63,7 +62,7 @@ def test_the_spread_of_the_scores_and_their_models_are_told(card, tmp_path):
     shutil.copytree(small_workspace().uri, tmp_path / "work")
     workspace = Workspace(tmp_path / "work")
     add_scores(workspace, quality_brisque=21.5)
-    scored = report(workspace)
+    scored = dataset_card(workspace)
     assert r"| quality\_brisque | 21.5 | 21.5 | 21.5 | 21.5 | 21.5 |" in scored
     assert "| nsfw |" not in scored
     assert r"| made:1 | 3 |" in scored
@@ -76,7 +75,7 @@ def test_names_from_outside_stay_text(tmp_path):
     hostile = '"<script>alert(1)</script> | [x](javascript:y) `z`\n# Heading\n---\n"'
     manifest = tmp_path / "list.csv"
     manifest.write_text(f"uri,source,licence\n{folder}/a.mp4,{hostile},CC BY 4.0\n")
-    card = report(curate(Workspace(tmp_path / "work"), manifest))
+    card = dataset_card(curate(Workspace(tmp_path / "work"), manifest))
     assert "<script" not in card
     assert "\n# Heading" not in card
     assert r"\[x\]\(javascript:y\)" in card
@@ -87,7 +86,7 @@ def test_a_workspace_that_keeps_nothing_is_sound_and_has_a_card(tmp_path):
     still = Path(small_workspace().uri).parent / "still.mp4"
     workspace = curate(Workspace(tmp_path / "work"), still)
     assert verify(workspace).is_sound
-    card = report(workspace)
+    card = dataset_card(workspace)
     assert "configs" not in header(card)
     assert "| selection/256p | rejected | motion | 1 |" in card
 
@@ -95,4 +94,4 @@ def test_a_workspace_that_keeps_nothing_is_sound_and_has_a_card(tmp_path):
 def test_without_shards_there_is_no_card(tmp_path):
     shutil.copytree(f"{small_workspace().uri}/sources", tmp_path / "sources")
     with pytest.raises(ValueError, match="no shards yet"):
-        report(Workspace(tmp_path))
+        dataset_card(Workspace(tmp_path))
