@@ -12,7 +12,8 @@ STAMP   := .venv/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format docs bench clean
-.PHONY: curate stage select captions review-export review-import models verify explain report sql doctor
+.PHONY: curate stage select captions review-export review-import models verify explain report
+.PHONY: dashboard sql doctor
 .PHONY: train-tae encode train generate average
 
 need = $(if $($(1)),,$(error $(1)= is missing: make $@ $(1)=$(2)))
@@ -94,8 +95,11 @@ verify: setup ## Check that every id is accounted for and every file is whole
 explain: setup ## Everything known of one clip: CLIP=clip_id
 	$(call need,CLIP,clip_id)$(MOVIOLA) explain '$(WORKSPACE)' '$(CLIP)' $(ARGS)
 
-report: setup ## Write the dataset card beside the shards
+report: setup ## Write a page to look at, and the shards' card and Croissant metadata
 	$(MOVIOLA) report '$(WORKSPACE)' $(ARGS)
+
+dashboard: setup ## Show what every filter did in a browser; RUN= a training run, ARGS="--port 8765"
+	$(MOVIOLA) dashboard '$(WORKSPACE)' $(if $(filter command line,$(origin RUN)),--run '$(RUN)') $(ARGS)
 
 sql: setup ## Ask DuckDB: QUERY="select reason, count(*) from selection group by 1"
 	$(call need,QUERY,"select ...")$(MOVIOLA) sql '$(WORKSPACE)' "$(QUERY)" $(ARGS)

@@ -49,7 +49,7 @@ from pipelines.explain_text import as_lines
 from pipelines.progress import Progress, Style
 from pipelines.recipe import LoadedRecipe, Recipe, load_recipe
 from pipelines.recipe_kinds import OtherKind
-from pipelines.report import write_report
+from pipelines.report.files import write_report
 from pipelines.run import Run
 from pipelines.training_recipe import load_training_recipe
 from pipelines.verify import verify as verify_workspace
@@ -260,9 +260,38 @@ def explain(workspace: str, name: str, as_json: bool) -> None:
 
 @app.command()
 @workspace_argument
-def report(workspace: str) -> None:
-    """Writes the dataset card, README.md beside the shards."""
-    sys.stdout.write(f"wrote {printable(write_report(Workspace(workspace)))}\n")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    help="A local file or folder for report.html; the workspace.",
+)
+def report(workspace: str, into: Path | None) -> None:
+    """Writes report.html, a page to look at, and beside the shards their card and metadata."""
+    for line in write_report(Workspace(workspace), into):
+        sys.stdout.write(f"{printable(line)}\n")
+
+
+@app.command()
+@workspace_argument
+@click.option(
+    "--run",
+    "runs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folder of a training run, or of several; repeatable.",
+)
+@click.option("--host", default="127.0.0.1", help="Another than loopback demands a token.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, help="8765; 0 takes any.")
+def dashboard(workspace: str, runs: tuple[Path, ...], host: str, port: int) -> None:
+    """Shows what every filter did, with the clips behind it, in a browser."""
+    # Starlette and uvicorn are loaded by this command alone.
+    from pipelines.dashboard.server import serve
+
+    def say(address: str) -> None:
+        sys.stdout.write(f"open {address}\n")
+        sys.stdout.flush()
+
+    serve(Workspace(workspace), runs, host=host, port=port, say=say)
 
 
 @app.command()

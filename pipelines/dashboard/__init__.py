@@ -1,0 +1,1 @@
+"""The dashboard: pages over a workspace, served to one person's browser."""

@@ -1,0 +1,69 @@
+// Questions to the server. Each is a GET of JSON that changes nothing; `post` is the other kind.
+
+/** What the server refused, in its words, with its status. */
+export class Refused extends Error {
+  constructor(status, text) {
+    super(text);
+    this.status = status;
+  }
+}
+
+/** Parameters as a query string; lists give a name several times, nothing leaves it out. */
+export function query(params) {
+  const found = new URLSearchParams();
+  for (const [name, value] of Object.entries(params)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== null && one !== undefined && one !== '') found.append(name, one);
+    }
+  }
+  return found.toString();
+}
+
+/** The address of an answer, for links and for `src`. */
+export function address(name, params = {}) {
+  const text = query(params);
+  return `/api/${name}${text ? `?${text}` : ''}`;
+}
+
+/** The JSON that the server answers. */
+export async function ask(name, params = {}, signal = undefined) {
+  return (await answer(address(name, params), { signal })).json();
+}
+
+/** Arrays that the server answers: its JSON head with a Float32Array for each name. */
+export async function askArrays(name, params = {}, signal = undefined) {
+  const buffer = await (await answer(address(name, params), { signal })).arrayBuffer();
+  const length = new DataView(buffer).getUint32(0, true);
+  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  let place = 4 + length;
+  for (const [part, size] of head.arrays) {
+    head[part] = new Float32Array(buffer, place, size);
+    place += 4 * size;
+  }
+  return head;
+}
+
+/** Has something changed; the body goes as JSON. */
+export async function post(name, body) {
+  const headers = { 'content-type': 'application/json' };
+  return (await answer(address(name), { method: 'POST', headers, body: JSON.stringify(body) })).json();
+}
+
+async function answer(url, options) {
+  let response;
+  try {
+    response = await fetch(url, options);
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new Refused(0, 'the dashboard does not answer: has it been stopped?');
+  }
+  if (response.ok) return response;
+  const text = await response.text();
+  let told = text;
+  try {
+    told = JSON.parse(text).error ?? text;
+  } catch {
+    // Not of our making: shown as it is.
+  }
+  throw new Refused(response.status, told);
+}

@@ -1,0 +1,64 @@
+"""What tests ask of a page."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+STATIC = Path(__file__).parents[2] / "pipelines" / "dashboard" / "static"
+
+WIDTHS_PX = (1440, 1024, 390)
+
+
+def panels() -> list[str]:
+    """The ids of all panels, as the page itself names them."""
+    listed = re.search(r"const ALL = \[([^\]]+)\]", (STATIC / "panels" / "index.js").read_text())
+    assert listed is not None
+    names = [name.strip() for name in listed[1].split(",") if name.strip()]
+    ids = [_id_of(STATIC / "panels" / f"{name}.js") for name in names]
+    assert len(ids) == len(set(ids)) > 5
+    return ids
+
+
+def _id_of(module: Path) -> str:
+    found = re.search(r"^export default \{\s*id: '([\w-]+)'", module.read_text(), re.MULTILINE)
+    assert found is not None, f"{module.name} exports no panel"
+    return found[1]
+
+
+def settle(page: Page) -> None:
+    """Waits until the panel is drawn and asks for nothing more."""
+    page.wait_for_function(
+        """() => document.querySelector('#panel h1') && !document.querySelector('#panel .waiting')
+            && !document.querySelector('#panel [aria-busy=true]')
+            && document.querySelector('#panel .body')?.childElementCount > 0"""
+    )
+
+
+def open_panel(page: Page, address: str, panel: str, query: str = "") -> None:
+    """Goes to a panel and waits for it."""
+    page.goto(f"{address}/?panel={panel}{query}")
+    settle(page)
+
+
+def go_to(page: Page, query: str) -> None:
+    """Goes on to another state in the same page, as a link in it does."""
+    page.evaluate(
+        """(query) => {
+            const link = document.createElement('a');
+            link.setAttribute('href', query);
+            document.body.append(link);
+            link.click();
+            link.remove();
+        }""",
+        query,
+    )
+    settle(page)
+
+
+def sideways_px(page: Page) -> int:
+    """By how much the page is wider than its window."""
+    found = page.evaluate(
+        "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    return int(found)
