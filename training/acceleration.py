@@ -9,12 +9,20 @@ from training.autoencoder.settings import Precision
 from training.settings import MachineSettings
 from training.transformer import Transformer
 
+MOST_GRAPHS = 64
+"""Graphs of a block that `torch.compile` may make: for shapes of buckets, lengths of texts, with
+gradients and without. PyTorch's own limit of 8 would end a run with many buckets."""
+
 
 def accelerate(model: Transformer, settings: MachineSettings) -> None:
     """Prepares the blocks: first to keep their inputs only, then compiled, each as one graph.
 
     Names of parameters stay as they are.
     """
+    if settings.compile:
+        torch._dynamo.config.recompile_limit = max(
+            torch._dynamo.config.recompile_limit, MOST_GRAPHS
+        )
     for block in model.blocks.values():
         if settings.activation_checkpointing:
             block.forward = partial(checkpoint, block.forward, use_reentrant=False)

@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -136,7 +137,7 @@ def _counted(connection: duckdb.DuckDBPyConnection, path: Path) -> list[Step]:
 def _make(part: Part, source: Source) -> None:
     """Writes one part aside and renames it, so that a killed process leaves none by halves."""
     target = source.made[part.name]
-    aside = target.with_suffix(f".{os.getpid()}.part")
+    aside = target.with_suffix(f".{secrets.token_hex(4)}.part")
     with storage_errors(str(aside)):
         aside.unlink(missing_ok=True)
         try:

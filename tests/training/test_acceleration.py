@@ -64,6 +64,18 @@ def test_compiled_blocks_compute_the_same_under_the_same_names() -> None:
         torch.testing.assert_close(one, found[name], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
+def test_compiled_blocks_bear_more_shapes_than_pytorch_itself_allows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch._dynamo.reset()
+    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 1)
+    made = model(MachineSettings(compile=True))
+    for step in range(3):
+        batch = toy.batch(toy.State(0, step))
+        assert made(batch.data, batch.times, batch.text).shape == batch.data.shape
+
+
 def test_half_precision_is_near_and_leaves_weights_and_result_in_float32() -> None:
     batch = toy.batch(toy.State())
     whole = model(MachineSettings())

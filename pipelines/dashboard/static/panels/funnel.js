@@ -3,7 +3,7 @@
 import { ask } from '../core/api.js';
 import { el, replace } from '../core/dom.js';
 import { bytes, count, hours, percent, words } from '../core/format.js';
-import { emptyState, exports, figure } from '../core/parts.js';
+import { emptyState, errorBox, exports, figure } from '../core/parts.js';
 import { href, panelHref, state } from '../core/state.js';
 import { stacked } from './histogram.js';
 
@@ -32,7 +32,13 @@ async function draw(body, { state: wanted, overview, signal }) {
     el('div', { class: 'beside' },
       el('ol', { class: 'funnel' }, chosen.map((step) => drawnStep(step, unit, meanings, wanted.subset))), cuts),
     exports({ name: 'funnel', rows: () => rowsOf(steps) }));
-  if (wanted.subset) await drawCuts(cuts, wanted.subset, signal);
+  if (!wanted.subset) return;
+  try {
+    await drawCuts(cuts, wanted.subset, signal);
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    replace(cuts, errorBox(error));
+  }
 }
 
 /** Where each rule cuts, small, beside the funnel; the thresholds' own panel is a click away. */
