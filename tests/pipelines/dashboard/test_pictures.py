@@ -124,7 +124,7 @@ def test_only_the_row_group_of_the_row_is_read(tmp_path, monkeypatch):
             read.append(len(content))
             return content
 
-    monkeypatch.setattr(stored_rows, "_opened", lambda *_: Counted(file))
+    monkeypatch.setattr(stored_rows, "opened", lambda *_: Counted(file))
     found = stored_row(Workspace(tmp_path), "clips", "part.parquet", 5, ["blob"])
     assert found["blob"][0].as_py() == blobs[5]
     assert 500_000 < sum(read) < 600_000
