@@ -10,7 +10,7 @@ import logging
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -291,7 +291,9 @@ def dashboard(workspace: str, runs: tuple[Path, ...], host: str, port: int) -> N
         sys.stdout.write(f"open {address}\n")
         sys.stdout.flush()
 
-    serve(Workspace(workspace), runs, host=host, port=port, say=say)
+    # Ctrl-C is how a server ends, and no error.
+    with suppress(KeyboardInterrupt):
+        serve(Workspace(workspace), runs, host=host, port=port, say=say)
 
 
 @app.command()
