@@ -18,7 +18,6 @@ scratch misses, or the other way round; pairs that it finds are compared exactly
 from collections.abc import Mapping
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
@@ -26,7 +25,7 @@ from curation.clip_frames import ClipFrames
 from curation.embedded_clips import NONE, EmbeddedClips, check_clips, chosen, joined
 from curation.frame_index import Device
 from curation.neighbours import Nearness
-from curation.rules import MEASURES
+from curation.rules import NUMBERS
 from curation.settings import Settings
 from curation.stars import Decision, Stars
 
@@ -60,8 +59,7 @@ class DuplicateSettings(Settings):
     @classmethod
     def _can_be_compared(cls, prefer: tuple[str, ...]) -> tuple[str, ...]:
         for name in prefer:
-            kind = MEASURES.get(name.removeprefix("-"))
-            if kind is None or not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+            if name.removeprefix("-") not in NUMBERS:
                 raise ValueError(f"{name!r} is no measure that is a number")
         return prefer
 

@@ -29,6 +29,13 @@ SCORE_MEASURES = _measures(tables.SCORES)
 MEASURES: dict[str, pa.DataType] = VIDEO_MEASURES | PASS_MEASURES | CLIP_MEASURES | SCORE_MEASURES
 """What a rule may judge: a column of the video, of its decode pass, of the clip, or a score."""
 
+NUMBERS = frozenset(
+    name
+    for name, kind in MEASURES.items()
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind)
+)
+"""The measures that are numbers: what can be bounded, compared and drawn as a histogram."""
+
 
 class Rule(Settings):
     """Bounds on one measure, both inclusive. With nothing set the rule is off."""
@@ -84,7 +91,7 @@ def check_rule(name: str, rule: Rule) -> None:
         nearest = difflib.get_close_matches(measure, MEASURES, n=1, cutoff=0.0)[0]
         raise ValueError(f"rule {name!r}: no measure is called {measure!r}; nearest: {nearest!r}")
     kind = MEASURES[measure]
-    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    is_number = measure in NUMBERS
     if is_number and rule.any_of is not None:
         raise ValueError(f"rule {name!r}: {measure} is a number and takes min and max, not any_of")
     if not is_number and (rule.min is not None or rule.max is not None):

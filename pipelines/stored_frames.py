@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import cv2
+import numpy as np
 import pyarrow.compute as pc
 
 from pipelines.workspace import Workspace, storage_errors
@@ -13,6 +15,26 @@ class Frame(NamedTuple):
 
     time_s: float
     jpeg: bytes
+
+
+def lower_jpeg(jpeg: bytes, height_px: int, quality: int) -> bytes | None:
+    """A picture at most so high, its sides in proportion; None where the bytes are no picture.
+
+    Args:
+        jpeg: the picture; one that is no higher is returned as it is.
+        height_px: of the result.
+        quality: of the result's JPEG, 1 to 100.
+    """
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
+    if image is None:
+        return None
+    height, width = image.shape[:2]
+    if height <= height_px:
+        return jpeg
+    size = (max(1, round(width * height_px / height)), height_px)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    _, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return encoded.tobytes()
 
 
 def stored_frames(

@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from curation.rules import MEASURES
+from curation.rules import MEASURES, NUMBERS
 from pipelines.dashboard.answers import get
 from pipelines.dashboard.board import Board
 from pipelines.dashboard.comparison import ComparisonQuery, Pair, pair_of
 from pipelines.dashboard.decisions import KEPT, clips_key
-from pipelines.dashboard.filters import is_number
 from pipelines.dashboard.recent import Recent
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -54,7 +53,7 @@ def _measured(board: Board, pair: Pair) -> list[dict[str, Any]]:
     spreads = {row["measure"]: row for row in board.ask("FROM spreads", index=pair.shown)}
     found = []
     for measure in MEASURES:
-        if measure in spreads and is_number(measure):
+        if measure in spreads and measure in NUMBERS:
             sql = f"SELECT {measure} FROM clips"  # noqa: S608 - names are ours
             values = board.arrow(sql, index=pair.shown)[measure].to_numpy()
             sides = {side: values[mask] for side, mask in masks.items()}

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from curation.rules import MEASURES, Rule
+from curation.rules import MEASURES, NUMBERS, Rule
 from curation.selection import SubsetSettings, on_score
 from pipelines.dashboard.judged import LATER, bits_of, conditions
 
@@ -83,19 +83,13 @@ class Condition(NamedTuple):
     params: dict[str, Any]
 
 
-def is_number(measure: str) -> bool:
-    """Whether a measure is a number, so that it can have a histogram."""
-    kind = MEASURES[measure]
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
-
-
 def checked_measure(measure: str) -> str:
     """The measure, which is then safe to be a column's name in SQL.
 
     Raises:
         ValueError: there is none of that name, or it is no number.
     """
-    if measure not in MEASURES or not is_number(measure):
+    if measure not in NUMBERS:
         raise ValueError(f"no measure that is a number is called {measure[:100]!r}")
     return measure
 

@@ -13,6 +13,7 @@ from curation import tables
 from curation.rules import (
     CLIP_MEASURES,
     MEASURES,
+    NUMBERS,
     PASS_MEASURES,
     SCORE_MEASURES,
     VIDEO_MEASURES,
@@ -20,7 +21,6 @@ from curation.rules import (
 from curation.selection import SubsetSettings, register_bucket_reason
 from curation.views import CAPTIONS, LATENTS, SHARDS
 from pipelines.dashboard.clip_rows import FLAT, PASSES, clip_rows
-from pipelines.dashboard.filters import is_number
 from pipelines.dashboard.judged import judged_sql
 from pipelines.dashboard.stored_rows import opened
 from pipelines.queries import subset_settings
@@ -166,7 +166,7 @@ def _fill_clips(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
         """CREATE TABLE spreads (measure VARCHAR, num BIGINT, least DOUBLE, low DOUBLE,
             median DOUBLE, high DOUBLE, most DOUBLE)"""
     )
-    for measure in filter(is_number, MEASURES):
+    for measure in sorted(NUMBERS):
         connection.execute(
             f"""INSERT INTO spreads
             SELECT '{measure}', num, least, marks[1], marks[2], marks[3], most

@@ -4,8 +4,6 @@ Bit `n` of `fails` is set where the clip fails the subset's n-th rule, bit `n` o
 the rule's measure is missing. Two bits follow the rules: the kind (video or image) and the bucket.
 """
 
-from collections.abc import Iterable, Mapping
-
 from curation.rules import Rule, rule_sql
 from curation.selection import BUILT_IN, SubsetSettings
 
@@ -58,8 +56,3 @@ def conditions(name: str, rule: Rule) -> tuple[str, str]:
         f"coalesce({missing}, false)",
         f"(coalesce({fails}, false) AND NOT coalesce({missing}, false))",
     )
-
-
-def mask_of(bits: Mapping[str, int], names: Iterable[str]) -> int:
-    """The bits of these rules as one number."""
-    return sum(1 << bits[name] for name in names)

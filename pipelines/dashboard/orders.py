@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from curation.rules import Rule
+from curation.rules import NUMBERS, Rule
 from curation.selection import SubsetSettings
 from curation.tables import MOTION_MEASURES
-from pipelines.dashboard.filters import ClipFilter, changed_rules, checked_measure, is_number
+from pipelines.dashboard.filters import ClipFilter, changed_rules, checked_measure
 
 
 class Order(NamedTuple):
@@ -55,13 +55,13 @@ def order_of(asked: ClipFilter, settings: SubsetSettings, scales: Mapping[str, f
 
 def _of_reason(reason: str | None, rules: Mapping[str, Rule]) -> str | None:
     name = (reason or "").partition(":")[0]
-    if name not in rules or not is_number(rules[name].measure or name):
+    if name not in rules or (rules[name].measure or name) not in NUMBERS:
         return None
     return checked_measure(rules[name].measure or name)
 
 
 def _is_bound(name: str, rule: Rule) -> bool:
-    return is_number(rule.measure or name) and (rule.min is not None or rule.max is not None)
+    return (rule.measure or name) in NUMBERS and (rule.min is not None or rule.max is not None)
 
 
 def _margin(name: str, rule: Rule, scales: Mapping[str, float]) -> str:

@@ -2,11 +2,8 @@
 
 from collections.abc import Sequence
 
-import cv2
-import numpy as np
-
 from pipelines.dashboard.stored_rows import RecentRows, stored_row
-from pipelines.stored_frames import Frame
+from pipelines.stored_frames import Frame, lower_jpeg
 from pipelines.workspace import Workspace
 
 RECENT_BYTES = 256 << 20
@@ -56,17 +53,10 @@ def poster(frames: Sequence[Frame], index: int, height_px: int) -> bytes:
         raise ValueError(f"the clip has {len(frames)} stored frames, so none of number {index}")
     if height_px < 1:
         raise ValueError(f"a poster is at least 1 px high, not {height_px}")
-    jpeg = frames[index].jpeg
-    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
-    if picture is None:
+    found = lower_jpeg(frames[index].jpeg, height_px, JPEG_QUALITY)
+    if found is None:
         raise ValueError(f"stored frame {index} of the clip is damaged")
-    height, width = picture.shape[:2]
-    if height <= height_px:
-        return jpeg
-    size = (max(1, round(width * height_px / height)), height_px)
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    _, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return encoded.tobytes()
+    return found
 
 
 def sample_bytes(workspace: Workspace, table: str, file: str, row: int) -> bytes:

@@ -3,13 +3,13 @@
 import math
 from dataclasses import dataclass
 
-import cv2
 import duckdb
 import numpy as np
 
+from curation.rules import NUMBERS
 from pipelines.report.bins import Floats
-from pipelines.report.verdicts import NUMBERS, Flags, Verdicts
-from pipelines.stored_frames import stored_frames
+from pipelines.report.verdicts import Flags, Verdicts
+from pipelines.stored_frames import lower_jpeg, stored_frames
 from pipelines.workspace import Workspace
 
 HEIGHT_PX = 160
@@ -77,7 +77,8 @@ def posters(
         clip_id = str(found.clip_ids[place])
         own = frames.get(clip_id, [])
         uri, start_s, end_s = places[clip_id]
-        jpeg = _small(own[len(own) // 2].jpeg) if own else None
+        middle = own[len(own) // 2].jpeg if own else b""
+        jpeg = lower_jpeg(middle, HEIGHT_PX, QUALITY)
         return Poster(
             clip_id,
             str(found.reasons[place]),
@@ -124,16 +125,3 @@ def _measured(found: Verdicts, name: str, place: int) -> str:
     measure = rule.measure or name
     named = "" if measure == name else f"{measure} "
     return f"{named}{found.values[measure][place]:.3g}, {rule.text}"
-
-
-def _small(jpeg: bytes) -> bytes | None:
-    """The picture `HEIGHT_PX` high, None where it is none."""
-    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        return None
-    height, width = image.shape[:2]
-    size = (max(1, round(width * HEIGHT_PX / height)), HEIGHT_PX)
-    if height > HEIGHT_PX:
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    _, small = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    return small.tobytes()

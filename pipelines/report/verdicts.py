@@ -6,23 +6,15 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from curation import tables
 from curation.buckets import SHAPE, bucket_reasons
-from curation.rules import MEASURES, SCORE_MEASURES, Rule, rule_sql
+from curation.rules import MEASURES, NUMBERS, SCORE_MEASURES, Rule, rule_sql
 from curation.selection import SubsetSettings, on_score
 from curation.subsets import DUPLICATE, LATER
 from pipelines.report.bins import Floats
 
 Flags = npt.NDArray[np.bool_]
-
-NUMBERS = {
-    name
-    for name, kind in MEASURES.items()
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind)
-}
-"""The measures that have a histogram."""
 
 _MEASURED = "measured_clips"
 

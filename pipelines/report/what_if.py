@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from curation import tables
-from curation.rules import MEASURES, Rule
+from curation.rules import MEASURES, NUMBERS, Rule
 from pipelines.report.bins import Axis, Bins, Floats, as_measured, axis, binned
-from pipelines.report.verdicts import NUMBERS, Flags, Verdicts, is_score
+from pipelines.report.verdicts import Flags, Verdicts, is_score
 from pipelines.spreads import SHOWN
 
 KINDS = ("kept", "open", "gone")

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.speed.made_workspace import made_recipe
-from curation.rules import MEASURES, SCORE_MEASURES, Rule
+from curation.rules import NUMBERS, SCORE_MEASURES, Rule
 from curation.selection import SubsetSettings, register_bucket_reason
 from curation.tables import MOTION_MEASURES
 from pipelines.dashboard.board import Board
-from pipelines.dashboard.filters import SubsetQuery, changed_rules, is_number, with_changes
+from pipelines.dashboard.filters import SubsetQuery, changed_rules, with_changes
 from pipelines.dashboard.index import Index
 from pipelines.dashboard.judged import judged_sql
 from pipelines.dashboard.what_if import MeasureQuery, set_arguments, values, what_if, wilson
@@ -52,7 +52,7 @@ def written(bound):
 def changes(draw, subset):
     """Some rules of the subset with other bounds, and perhaps a new one."""
     known = rules_of(subset).rules
-    names = [name for name in known if is_number(known[name].measure or name)]
+    names = [name for name in known if (known[name].measure or name) in NUMBERS]
     chosen = draw(st.lists(st.sampled_from([*names, *MORE]), max_size=3, unique=True))
     found = []
     for name in chosen:
@@ -129,7 +129,7 @@ def test_without_changes_nothing_changes(subset):
 def test_the_values_of_a_drag_count_what_a_what_if_counts(asked, data):
     subset, rule = asked
     ruled = [one.measure or name for name, one in rules_of(subset).rules.items()]
-    measure = data.draw(st.sampled_from([name for name in {*ruled, *MORE} if is_number(name)]))
+    measure = data.draw(st.sampled_from([name for name in {*ruled, *MORE} if name in NUMBERS]))
     own = {name for name, one in rules_of(subset).rules.items() if (one.measure or name) == measure}
     rule = tuple(one for one in rule if one.partition(":")[0] not in {measure, *own})
     board, clips = SUBSETS[subset][0](), judged(subset)
@@ -282,7 +282,7 @@ def test_the_arguments_make_the_recipe_that_was_tried(tmp_path):
     assert load_recipe(str(file), found).recipe.subsets["256p"] == tried
 
 
-@pytest.mark.parametrize("name", sorted(name for name in MEASURES if is_number(name)))
+@pytest.mark.parametrize("name", sorted(NUMBERS))
 def test_every_number_can_be_asked_for(name):
     found = values(odd_board(), MeasureQuery(subset="odd", measure=name))
     assert len(found["known"]) + len(found["unknown"]) + found["exempt"] <= 400
