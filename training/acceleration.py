@@ -19,15 +19,11 @@ def accelerate(model: Transformer, settings: MachineSettings) -> None:
 
     Names of parameters stay as they are.
     """
-    if settings.compile:
-        torch._dynamo.config.recompile_limit = max(
-            torch._dynamo.config.recompile_limit, MOST_GRAPHS
-        )
     for block in model.blocks.values():
         if settings.activation_checkpointing:
             block.forward = partial(checkpoint, block.forward, use_reentrant=False)
         if settings.compile:
-            block.compile(fullgraph=True)
+            block.compile(fullgraph=True, recompile_limit=MOST_GRAPHS)
 
 
 def autocast(device: str, precision: Precision) -> torch.autocast:

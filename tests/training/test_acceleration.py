@@ -65,11 +65,9 @@ def test_compiled_blocks_compute_the_same_under_the_same_names() -> None:
 
 
 @pytest.mark.slow
-def test_compiled_blocks_bear_more_shapes_than_pytorch_itself_allows(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@torch._dynamo.config.patch(recompile_limit=1)
+def test_compiled_blocks_bear_more_shapes_than_pytorch_itself_allows() -> None:
     torch._dynamo.reset()
-    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 1)
     made = model(MachineSettings(compile=True))
     for step in range(3):
         batch = toy.batch(toy.State(0, step))

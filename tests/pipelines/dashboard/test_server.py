@@ -78,9 +78,7 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path):
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", address)
     with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - our own server
         assert b"<title>Moviola</title>" in answer.read()
-    code, (_, errors) = stopped(process)
-    assert code == 130
-    assert "Traceback" not in errors
+    assert stopped(process) == (0, ("", ""))
 
 
 def test_on_another_address_a_token_is_demanded(tmp_path):
