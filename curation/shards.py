@@ -30,7 +30,7 @@ Preset = Literal[
 class ShardsSettings(Settings):
     """How the samples are encoded."""
 
-    crf: int = Field(default=18, ge=0, le=51)
+    crf: int = Field(default=18, ge=1, le=51)
     """Constant rate factor of x264: 18 looks like the source, +6 halves the size."""
 
     preset: Preset = "veryfast"

@@ -1,6 +1,7 @@
 """The commands that read training recipes, train models, and use them."""
 
 import json
+import math
 import shlex
 import sys
 from collections.abc import Mapping
@@ -37,6 +38,13 @@ run_option = click.option(
     type=click.Path(path_type=Path),
     help="The local folder of the run; one that is there is gone on with.",
 )
+
+
+def _no_nan(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    """A range lets "nan" pass."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is no number.")
+    return value
 
 
 def need_packages() -> None:
@@ -189,7 +197,9 @@ def train_tae(recipe: str, workspace: str, sets: tuple[str, ...], print_config: 
 @click.option("--aspect", type=click.Choice(get_args(Aspect)), help="Width to height.")
 @click.option("--base-px", type=click.IntRange(min=16), help="Side of a square of the area, px.")
 @click.option("--frames", "num_frames", type=click.IntRange(min=1), help="Frames; 1 is an image.")
-@click.option("--fps", type=click.FloatRange(min=1, max=999), help="Frames per second.")
+@click.option(
+    "--fps", type=click.FloatRange(min=1, max=999), callback=_no_nan, help="Frames per second."
+)
 @click.option("--raw", is_flag=True, help="Takes prompts as they are, FPS-N and camera included.")
 @set_option
 def generate(

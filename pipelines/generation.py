@@ -1,6 +1,7 @@
 """Videos from prompts by the model of a run: `moviola generate`, and samples during training."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,6 +35,9 @@ SHEET_VIDEOS = 64
 """The sheet has no more rows, so that it can be looked at."""
 
 
+_NUMBERED = re.compile(r"[0-9]{3,}\.(mp4|png)")
+
+
 @dataclass(frozen=True)
 class Take:
     """A video that is to be made."""
@@ -54,7 +58,8 @@ def make_videos(
     """Makes and writes one video after the other; what is written stays if it is stopped.
 
     They are `000.mp4`, `001.mp4` and so on, images `.png`, each with its prompt in the file.
-    `videos.jsonl` has a line for each, and `sheet.png` frames of the first `SHEET_VIDEOS`.
+    `videos.jsonl` has a line for each, and `sheet.png` frames of the first `SHEET_VIDEOS`. What an
+    earlier call has written there is removed first.
 
     Args:
         model: makes them.
@@ -67,7 +72,9 @@ def make_videos(
         The sheet, RGB `[H, W, 3]`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / SHEET).unlink(missing_ok=True)
+    for path in [*folder.iterdir()]:
+        if path.name == SHEET or _NUMBERED.fullmatch(path.name):
+            path.unlink()
     strips: list[Video] = []
     with (folder / LIST).open("w", encoding="utf-8") as rows:
         for number, take in enumerate(takes):

@@ -505,8 +505,11 @@ def test_generated_videos_have_the_form_of_training_and_their_prompt_in_them(pla
         assert (stream.width, stream.height, stream.frames) == (80, 48, 16)
         assert float(stream.average_rate or 0) == pytest.approx(8 / 3, rel=1e-3)
     assert Image.open(place / "videos" / "sheet.png").height > 4 * 96
+    (place / "videos" / "notes.png").touch()
     again = generated(place, "--prompt", 'a wall, "STOP"')
     assert again == rows[:1]
+    left = {path.name for path in (place / "videos").iterdir()}
+    assert left == {"000.mp4", "sheet.png", "videos.jsonl", "notes.png"}
 
 
 def test_size_length_and_rate_can_be_asked_for_and_one_frame_is_an_image(place: Path) -> None:
@@ -591,6 +594,7 @@ def test_a_gpu_without_memory_ends_generating_with_what_to_lower(
         (["--prompt", "a", "--model", "nowhere.safetensors"], "is no model of Moviola"),
         (["--prompt", "a", "--set", "generation.step=2"], "steps"),
         (["--prompt", "a", "--fps", "1000"], "is not in the range 1<=x<=999"),
+        (["--prompt", "a", "--fps", "nan"], "nan is no number"),
         ([], "needs --prompt or --file"),
     ],
 )
