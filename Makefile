@@ -9,6 +9,7 @@ ARGS      ?=
 BIN     := .venv/bin
 MOVIOLA := $(BIN)/moviola
 STAMP   := .venv/.installed
+PAGES   := pipelines/dashboard/static pipelines/report
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format docs bench clean
@@ -53,10 +54,14 @@ lint: $(STAMP) ## Check style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/oxlint $(PAGES)
+	$(BIN)/oxfmt --check $(PAGES)
 
 format: $(STAMP) ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	$(BIN)/oxlint --fix $(PAGES)
+	$(BIN)/oxfmt $(PAGES)
 
 docs: $(STAMP) ## Write the pages of docs/ that list what the code defines
 	$(BIN)/python -m pipelines.documentation

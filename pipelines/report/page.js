@@ -1,9 +1,12 @@
-"use strict";
+'use strict';
 
-// What a threshold keeps is counted on bins: `at` edges and `between` them, for clips that pass
-// all other rules. See pipelines/report_what_if.py, which counts the same.
+// The histograms of a report: their handles, and what is kept between them.
 
 const KEYS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -5, PageUp: 5 };
+
+// What a threshold keeps is counted on bins: `at` edges and `between` them, for clips that pass
+// all other rules. See pipelines/report/what_if.py, which counts the same. A count is
+// `[clips, seconds]`.
 
 function within([at, between, atS, betweenS], low, high) {
   let clips = 0;
@@ -23,57 +26,74 @@ function added(...counts) {
   return counts.reduce((sum, count) => [sum[0] + count[0], sum[1] + count[1]], [0, 0]);
 }
 
+/** What two edges keep: a range where that depends on what nobody has looked at. */
 function keptWithin(counts, low, high) {
+  const none = [0, 0];
   const isOff = low === 0 && high === counts.edges.length - 1;
-  const of = (kind) => added(within(counts.bins[kind], low, high), counts.always[kind],
-    isOff ? counts.missing[kind] : [0, 0]);
+  const of = (kind) =>
+    added(
+      within(counts.bins[kind], low, high),
+      counts.always[kind],
+      isOff ? counts.missing[kind] : none,
+    );
   const isTighter = low > counts.bounds[0] || high < counts.bounds[1];
-  const known = of("kept");
-  const most = added(known, of("open"), counts.unmeasured, isTighter ? of("gone") : [0, 0]);
+  const isChanged = low !== counts.bounds[0] || high !== counts.bounds[1];
+  const known = of('kept');
+  const most = added(
+    known,
+    of('open'),
+    counts.unmeasured,
+    isChanged ? of('twin') : none,
+    isTighter ? of('gone') : none,
+  );
   return { low: known[0], high: most[0], lowS: known[1], highS: most[1] };
 }
 
 function number(value) {
-  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ",");
+  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 function length(seconds) {
-  if (seconds >= 3600) return (seconds / 3600).toFixed(2) + " h";
-  return seconds >= 60 ? (seconds / 60).toFixed(1) + " min" : seconds.toFixed(1) + " s";
+  if (seconds >= 3600) return `${(seconds / 3600).toFixed(2)} h`;
+  return seconds >= 60 ? `${(seconds / 60).toFixed(1)} min` : `${seconds.toFixed(1)} s`;
 }
 
-function keptText(kept, clips) {
-  const range = (low, high) => (low === high ? low : low + " to " + high);
-  const num = kept.low === kept.high ? number(kept.low)
-    : number(kept.low) + " to " + number(kept.high);
-  const seconds = kept.low === kept.high ? length(kept.lowS)
-    : range(length(kept.lowS), length(kept.highS));
-  return num + " of " + number(clips) + " clips kept, " + seconds;
+function keptText({ low, high, lowS, highS }, clips) {
+  const range = (one, other) => (one === other ? one : `${one} to ${other}`);
+  const num = range(number(low), number(high));
+  const long = low === high ? length(lowS) : range(length(lowS), length(highS));
+  return `${num} of ${number(clips)} ${clips === 1 ? 'clip' : 'clips'} kept, ${long}`;
 }
 
 function edgeText(value) {
   return String(Number(value.toPrecision(7)));
 }
 
+/** A figure whose handles stand on edges; `bounds` are the edges where they stand. */
 class WhatIf {
   constructor(figure) {
     this.figure = figure;
     this.counts = JSON.parse(figure.dataset.counts);
-    this.bounds = [...this.counts.bounds];
     this.last = this.counts.edges.length - 1;
-    this.plot = figure.querySelector(".plot");
-    this.handles = [...figure.querySelectorAll(".handle")];
-    this.output = figure.querySelector("output");
-    this.change = figure.querySelector(".change");
+    this.plot = figure.querySelector('.plot');
+    this.handles = [...figure.querySelectorAll('.handle')];
+    this.output = figure.querySelector('output');
+    this.change = figure.querySelector('.change');
+  }
+
+  /** Makes the figure one that can be moved. */
+  start() {
     this.handles.forEach((handle, side) => {
       handle.hidden = false;
-      handle.addEventListener("keydown", (event) => this.onKey(event, side));
+      handle.addEventListener('keydown', (event) => this.onKey(event, side));
     });
-    this.plot.addEventListener("pointerdown", (event) => this.onPress(event));
-    this.change.querySelector("button").addEventListener("click", () => {
-      this.bounds = [...this.counts.bounds];
-      this.show();
-    });
+    this.plot.addEventListener('pointerdown', (event) => this.onPress(event));
+    this.change.querySelector('button').addEventListener('click', () => this.reset());
+    this.reset();
+  }
+
+  reset() {
+    this.bounds = [...this.counts.bounds];
     this.show();
   }
 
@@ -84,16 +104,17 @@ class WhatIf {
     return gaps.indexOf(Math.min(...gaps));
   }
 
+  /** Moves the handle that is pressed; beside both, the nearer one. */
   onPress(event) {
     if (event.button !== 0) return;
     const gaps = this.bounds.map((bound) => Math.abs(bound - this.edgeAt(event)));
-    const pressed = this.handles.indexOf(event.target.closest(".handle"));
+    const pressed = this.handles.indexOf(event.target.closest('.handle'));
     const side = pressed >= 0 ? pressed : Number(gaps[1] < gaps[0]);
     const move = (moved) => this.set(side, this.edgeAt(moved));
     this.plot.setPointerCapture(event.pointerId);
-    this.plot.addEventListener("pointermove", move);
-    const end = () => this.plot.removeEventListener("pointermove", move);
-    this.plot.addEventListener("lostpointercapture", end, { once: true });
+    this.plot.addEventListener('pointermove', move);
+    const end = () => this.plot.removeEventListener('pointermove', move);
+    this.plot.addEventListener('lostpointercapture', end, { once: true });
     this.handles[side].focus();
     if (pressed < 0) move(event);
     event.preventDefault();
@@ -121,37 +142,55 @@ class WhatIf {
   }
 
   show() {
+    this.handles.forEach((handle, side) => this.showHandle(handle, side));
+    this.shade();
     const kept = keptWithin(this.counts, ...this.bounds);
-    const { subset, name, measure, clips } = this.figure.dataset;
-    const places = this.bounds.map((bound) => this.counts.places[bound]);
-    this.handles.forEach((handle, side) => {
-      const value = this.value(side);
-      const said = (side === 0 ? "at least " : "at most ") + edgeText(value ?? 0);
-      handle.style.left = 100 * places[side] + "%";
-      handle.classList.toggle("off", value === null);
-      handle.dataset.value = value === null ? "" : edgeText(value);
-      handle.setAttribute("aria-valuenow", edgeText(this.counts.edges[this.bounds[side]]));
-      handle.setAttribute("aria-valuetext", value === null ? "off" : said);
-    });
-    this.figure.querySelector(".outside.low").setAttribute("width", 1000 * places[0]);
-    this.figure.querySelector(".outside.high").setAttribute("x", 1000 * places[1]);
-    this.figure.querySelector(".outside.high").setAttribute("width", 1000 * (1 - places[1]));
     Object.assign(this.output.dataset, kept);
-    this.output.textContent = keptText(kept, Number(clips));
+    this.output.textContent = keptText(kept, Number(this.figure.dataset.clips));
     const isChanged = this.bounds.some((bound, side) => bound !== this.counts.bounds[side]);
-    const key = "subsets." + subset + ".rules." + name;
-    const settings = ["min", "max"].map((bound, side) => bound + ": " + (
-      this.value(side) === null ? "null" : edgeText(this.value(side))));
-    if (name !== measure) settings.unshift("measure: " + measure);
-    this.figure.classList.toggle("changed", isChanged);
+    this.figure.classList.toggle('changed', isChanged);
     this.change.hidden = !isChanged;
-    this.change.querySelector("code").textContent =
-      "--set '" + key + "={" + settings.join(", ") + "}'";
+    this.change.querySelector('code').textContent = this.setting();
+  }
+
+  showHandle(handle, side) {
+    const { edges, places } = this.counts;
+    const bound = this.bounds[side];
+    const value = this.value(side);
+    const text = value === null ? '' : edgeText(value);
+    const said = `${side === 0 ? 'at least' : 'at most'} ${text}`;
+    handle.style.left = `${100 * places[bound]}%`;
+    handle.classList.toggle('off', value === null);
+    handle.dataset.value = text;
+    handle.setAttribute('aria-valuenow', edgeText(edges[bound]));
+    handle.setAttribute('aria-valuetext', value === null ? 'off' : said);
+  }
+
+  /** Fades what lies outside the bounds. */
+  shade() {
+    const [low, high] = this.bounds.map((bound) => this.counts.places[bound]);
+    const left = this.figure.querySelector('.outside.low');
+    const right = this.figure.querySelector('.outside.high');
+    left.setAttribute('width', 1000 * low);
+    right.setAttribute('x', 1000 * high);
+    right.setAttribute('width', 1000 * (1 - high));
+  }
+
+  /** The option of a command that decides with these bounds. */
+  setting() {
+    const { subset, name, measure } = this.figure.dataset;
+    const [min, max] = [0, 1].map((side) => {
+      const value = this.value(side);
+      return value === null ? 'null' : edgeText(value);
+    });
+    const values = [`min: ${min}`, `max: ${max}`];
+    if (name !== measure) values.unshift(`measure: ${measure}`);
+    return `--set 'subsets.${subset}.rules.${name}={${values.join(', ')}}'`;
   }
 }
 
-document.documentElement.classList.add("live");
-for (const figure of document.querySelectorAll(".what-if")) new WhatIf(figure);
-window.addEventListener("beforeprint", () => {
-  for (const details of document.querySelectorAll("details")) details.open = true;
+document.documentElement.classList.add('live');
+for (const figure of document.querySelectorAll('.what-if')) new WhatIf(figure).start();
+window.addEventListener('beforeprint', () => {
+  for (const details of document.querySelectorAll('details')) details.open = true;
 });

@@ -1,49 +1,22 @@
-// The frame of the page: its head, the rail of panels, and the panel that the URL names.
+// The page: it looks for changes, and draws the panel that the URL names.
 
-import { ask, Refused } from './core/api.js';
+import { ask, Refused, SILENT } from './core/api.js';
 import { el, replace } from './core/dom.js';
+import { focusAgain, focusedIn } from './core/focus.js';
 import { errorBox, waiting } from './core/parts.js';
-import { go, href, onState, panelHref, state } from './core/state.js';
-import { GROUPS, PANELS } from './panels/index.js';
+import { go, onState, state } from './core/state.js';
+import { drawRail, drawTop, waitingFor } from './frame.js';
+import { PANELS } from './panels/index.js';
 
 const LOOK_MS = 3000;
+const AHEAD_MS = 300;
 
-const top = document.getElementById('top');
-const rail = document.getElementById('rail');
 const main = document.getElementById('panel');
 
 let overview = null;
 let lost = '';
+let isBroken = false;
 let drawn = { controller: null, leave: null };
-
-function drawTop() {
-  const { subset } = state();
-  const place = overview.workspace;
-  const select = el('select', { id: 'subset', onchange: (e) => go(href({ subset: e.target.value, rule: null, page: null })) },
-    overview.subsets.map((name) => el('option', { value: name, selected: name === subset }, name)));
-  replace(top,
-    el('a', { class: 'brand', href: '/' }, 'Moviola'),
-    el('span', { class: 'place', title: place }, place.split('/').slice(-2).join('/')),
-    overview.subsets.length > 0 && el('label', { class: 'pick' }, 'subset ', select),
-    overview.run && el('span', { class: overview.run.is_alive ? 'live' : 'stale', title: overview.run.command },
-      overview.run.is_alive ? 'a run is at work' : 'a run has died'),
-    lost && el('span', { class: 'stale', role: 'status' }, lost),
-    overview.making && overview.is_ready && el('span', { class: 'stale' }, overview.making));
-}
-
-function drawRail() {
-  const now = panelOf(state());
-  replace(rail, GROUPS.map(([title, ids]) => el('div', { class: 'group' },
-    el('h2', {}, title),
-    ids.map((id) => el('a', { href: panelHref(id), 'aria-current': id === now.id ? 'page' : null }, PANELS.get(id).title)))));
-  // On a narrow page the rail is a strip: the open panel's name has to be in sight.
-  const open = rail.querySelector('[aria-current]');
-  if (open) rail.scrollLeft = Math.max(0, open.offsetLeft - rail.clientWidth / 2);
-}
-
-function panelOf({ panel }) {
-  return PANELS.get(panel) ?? PANELS.get('funnel');
-}
 
 async function draw() {
   if (!overview) return;
@@ -57,46 +30,93 @@ async function draw() {
     return;
   }
   if (!overview.subsets.includes(wanted.subset)) wanted.subset = overview.subsets[0];
-  drawTop();
-  drawRail();
-  const panel = panelOf(wanted);
+  const panel = PANELS.get(wanted.panel) ?? PANELS.get('funnel');
+  drawTop(overview, lost);
+  drawRail(panel.id);
   document.title = `${panel.title} · Moviola`;
+  const had = focusedIn(main);
+  await drawPanel(panel, wanted, controller);
+  if (!controller.signal.aborted) focusAgain(main, had);
+}
+
+async function drawPanel(panel, wanted, controller) {
+  const { signal } = controller;
   const body = el('div', { class: 'body' }, waiting());
-  replace(main, el('div', { class: 'head' }, el('h1', {}, panel.title), el('p', { class: 'hint' }, panel.hint)), body);
-  const context = { state: wanted, overview, signal: controller.signal, body };
+  replace(
+    main,
+    el('div', { class: 'head' }, el('h1', {}, panel.title), el('p', { class: 'hint' }, panel.hint)),
+    body,
+  );
   try {
-    const leave = await panel.draw(body, context);
-    if (controller.signal.aborted) leave?.();
+    const { draw: drawBody } = await loaded(panel);
+    if (signal.aborted) return;
+    const leave = await drawBody(body, { state: wanted, overview, signal, body });
+    if (signal.aborted) leave?.();
     else drawn.leave = leave;
   } catch (error) {
-    if (error.name === 'AbortError' || controller.signal.aborted) return;
+    if (error.name === 'AbortError' || signal.aborted) return;
     replace(body, errorBox(error));
     if (!(error instanceof Refused)) throw error;
   }
 }
+/** The module of a panel. A browser does not try again to load one: then the page begins anew. */
+async function loaded(panel) {
+  try {
+    return await panel.load();
+  } catch {
+    isBroken = true;
+    throw new Refused(0, SILENT);
+  }
+}
+
+/** Loads the other panels, so that each is there at once when it is asked for. */
+function loadAhead() {
+  setTimeout(() => {
+    for (const panel of PANELS.values()) panel.load().catch(() => {});
+  }, AHEAD_MS);
+}
 
 function notReady() {
-  return overview.problem
-    ? el('section', { class: 'state bad' }, el('h1', {}, 'This cannot be shown'), el('p', {}, overview.problem))
-    : el('section', { class: 'state' }, el('h1', {}, 'Opening the workspace'),
-      el('p', {}, `${overview.making || 'looking'} …`),
-      el('p', { class: 'hint' }, 'The first time, an index of all tables is made; later it opens at once.'));
+  const { problem, making } = overview;
+  if (problem)
+    return el(
+      'section',
+      { class: 'state bad' },
+      el('h1', {}, 'This cannot be shown'),
+      el('p', {}, problem),
+    );
+  return el(
+    'section',
+    { class: 'state' },
+    el('h1', {}, 'Opening the workspace'),
+    el('p', {}, waitingFor(overview) || `${making || 'looking'} …`),
+    el(
+      'p',
+      { class: 'hint' },
+      'The first time, an index of all tables is made; later it opens at once.',
+    ),
+  );
 }
 
 /** Looks for changes: a commit has the panel drawn anew, unless someone is busy in it. */
 async function look() {
   try {
     const found = await ask('state');
-    const changed = lost || found.mark !== overview?.mark || found.is_ready !== overview?.is_ready || found.problem !== overview?.problem;
+    const changed =
+      lost ||
+      found.mark !== overview?.mark ||
+      found.is_ready !== overview?.is_ready ||
+      found.problem !== overview?.problem;
+    if (isBroken && lost) location.reload();
     overview = found;
     lost = '';
     if (changed && !document.querySelector('.busy')) await draw();
     else if (!found.is_ready) await draw();
-    else drawTop();
+    else drawTop(overview, lost);
   } catch (error) {
     if (error.name === 'AbortError') return;
     lost = error.message;
-    if (overview) drawTop();
+    if (overview) drawTop(overview, lost);
     else replace(main, errorBox(error));
   }
   setTimeout(look, overview?.is_ready ? LOOK_MS : 300);
@@ -104,7 +124,15 @@ async function look() {
 
 document.addEventListener('click', (event) => {
   const link = event.target.closest?.('a[href^="?"], a[href="/"]');
-  if (!link || event.defaultPrevented || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+  if (
+    !link ||
+    event.defaultPrevented ||
+    event.metaKey ||
+    event.ctrlKey ||
+    event.shiftKey ||
+    event.button
+  )
+    return;
   event.preventDefault();
   go(link.getAttribute('href'));
   if (!link.closest('.body')) main.focus({ preventScroll: true });
@@ -121,4 +149,4 @@ document.addEventListener('keydown', (event) => {
 });
 
 onState(draw);
-look();
+look().then(loadAhead);

@@ -97,7 +97,7 @@ def test_everything_the_page_loads_is_of_this_server(served):
 
 
 def test_every_module_that_a_module_imports_is_there():
-    for path in [STATIC / "main.js", *STATIC.glob("core/*.js"), *STATIC.glob("panels/*.js")]:
+    for path in [STATIC / "main.js", *STATIC.glob("core/*.js"), *STATIC.glob("panels/**/*.js")]:
         for name in re.findall(r"""from\s+['"]([^'"]+)['"]""", path.read_text()):
             assert name.startswith("."), f"{path.name} imports {name}, which is not ours"
             assert (path.parent / name).resolve().is_file(), f"{path.name}: {name}"
@@ -107,7 +107,7 @@ def test_no_module_writes_markup():
     written = re.compile(
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function"
     )
-    for path in [STATIC / "main.js", *STATIC.glob("core/*.js"), *STATIC.glob("panels/*.js")]:
+    for path in [STATIC / "main.js", *STATIC.glob("core/*.js"), *STATIC.glob("panels/**/*.js")]:
         assert not written.search(path.read_text()), path
 
 

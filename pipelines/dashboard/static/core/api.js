@@ -1,5 +1,8 @@
 // Questions to the server. Each is a GET of JSON that changes nothing; `post` is the other kind.
 
+/** What is said where the server does not answer at all. */
+export const SILENT = 'the dashboard does not answer: has it been stopped?';
+
 /** What the server refused, in its words, with its status. */
 export class Refused extends Error {
   constructor(status, text) {
@@ -9,7 +12,7 @@ export class Refused extends Error {
 }
 
 /** Parameters as a query string; lists give a name several times, nothing leaves it out. */
-export function query(params) {
+function query(params) {
   const found = new URLSearchParams();
   for (const [name, value] of Object.entries(params)) {
     for (const one of Array.isArray(value) ? value : [value]) {
@@ -30,15 +33,17 @@ export async function ask(name, params = {}, signal = undefined) {
   return (await answer(address(name, params), { signal })).json();
 }
 
-/** Arrays that the server answers: its JSON head with a Float32Array for each name. */
+/** Arrays that the server answers: its JSON head with a Float32Array or Float64Array for each name. */
 export async function askArrays(name, params = {}, signal = undefined) {
   const buffer = await (await answer(address(name, params), { signal })).arrayBuffer();
   const length = new DataView(buffer).getUint32(0, true);
   const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   let place = 4 + length;
-  for (const [part, size] of head.arrays) {
-    head[part] = new Float32Array(buffer, place, size);
-    place += 4 * size;
+  for (const [part, size, bytes] of head.arrays) {
+    // A copy, as an array may begin only at a multiple of the size of its numbers.
+    const numbers = buffer.slice(place, place + bytes * size);
+    head[part] = bytes === 8 ? new Float64Array(numbers) : new Float32Array(numbers);
+    place += bytes * size;
   }
   return head;
 }
@@ -46,7 +51,9 @@ export async function askArrays(name, params = {}, signal = undefined) {
 /** Has something changed; the body goes as JSON. */
 export async function post(name, body) {
   const headers = { 'content-type': 'application/json' };
-  return (await answer(address(name), { method: 'POST', headers, body: JSON.stringify(body) })).json();
+  return (
+    await answer(address(name), { method: 'POST', headers, body: JSON.stringify(body) })
+  ).json();
 }
 
 async function answer(url, options) {
@@ -55,7 +62,7 @@ async function answer(url, options) {
     response = await fetch(url, options);
   } catch (error) {
     if (error.name === 'AbortError') throw error;
-    throw new Refused(0, 'the dashboard does not answer: has it been stopped?');
+    throw new Refused(0, SILENT);
   }
   if (response.ok) return response;
   const text = await response.text();

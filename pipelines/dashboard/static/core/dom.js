@@ -33,7 +33,8 @@ function filled(element, attributes, children) {
 }
 
 function shown(children) {
-  return children.flat(Infinity)
+  return children
+    .flat(Infinity)
     .filter((child) => child !== null && child !== undefined && child !== false)
     .map((child) => (child instanceof Node ? child : document.createTextNode(String(child))));
 }

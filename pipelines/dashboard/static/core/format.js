@@ -24,8 +24,8 @@ export function hours(value) {
 export function bytes(value) {
   if (!value) return '–';
   const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
-  const place = Math.min(units.length - 1, Math.floor(Math.log10(value) / 3));
-  return `${THREE.format(value / 1000 ** place)} ${units[place]}`;
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(value) / 3));
+  return `${THREE.format(value / 1000 ** power)} ${units[power]}`;
 }
 
 /** A share with its denominator: `12.3 % of 4,567`. */

@@ -1,0 +1,20 @@
+// Cards of the panels about runs, with the small print in them.
+
+import { el } from './dom.js';
+
+/** A card. Its heading is text, or a row with a heading in it. */
+export function card(heading, ...children) {
+  return el(
+    'section',
+    { class: 'card roomy' },
+    typeof heading === 'string' ? el('h2', {}, heading) : heading,
+    children,
+  );
+}
+
+/** A heading with what stands beside it. */
+export const headed = (title, ...beside) =>
+  el('div', { class: 'row' }, el('h2', {}, title), beside);
+
+/** Small print. */
+export const hint = (...children) => el('p', { class: 'hint' }, children);
