@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+import duckdb
 import pyarrow.compute as pc
 
 from curation.inputs import Inputs, read_inputs
@@ -51,6 +52,7 @@ from pipelines.recipe import LoadedRecipe, Recipe, load_recipe
 from pipelines.recipe_kinds import OtherKind
 from pipelines.report.files import write_report
 from pipelines.run import Run
+from pipelines.selecting import check_subsets
 from pipelines.training_recipe import load_training_recipe
 from pipelines.verify import verify as verify_workspace
 from pipelines.worker import StageError
@@ -157,15 +159,25 @@ def stage(
 @recipe_argument
 @workspace_option
 @set_option
+@click.option(
+    "--subset",
+    "only",
+    multiple=True,
+    help="This one alone: other subsets, and which videos count, stay; repeatable.",
+)
 @json_option
-def select(recipe: str, workspace: str, sets: tuple[str, ...], as_json: bool) -> None:
+def select(
+    recipe: str, workspace: str, sets: tuple[str, ...], only: tuple[str, ...], as_json: bool
+) -> None:
     """Decides again from stored measures; nothing is decoded."""
     loaded = load_recipe(recipe, sets)
+    check_subsets(loaded.recipe, only)
     place = Workspace(workspace)
     queries.table_names(place)
     with _at_work(loaded, place) as work:
-        work.videos()
-        work.select()
+        if not only:
+            work.videos()
+        work.select(only)
     _finish(work, as_json)
 
 
@@ -282,10 +294,19 @@ def report(workspace: str, into: Path | None) -> None:
 )
 @click.option("--host", default="127.0.0.1", help="Another than loopback demands a token.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, help="8765; 0 takes any.")
-def dashboard(workspace: str, runs: tuple[Path, ...], host: str, port: int) -> None:
+@click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    help="How browsers reach it through a proxy or another port, such as "
+    "https://moviola.example.com; repeatable. Another than loopback demands a token.",
+)
+def dashboard(
+    workspace: str, runs: tuple[Path, ...], host: str, port: int, origins: tuple[str, ...]
+) -> None:
     """Shows what every filter did, with the clips behind it, in a browser."""
     # Starlette and uvicorn are loaded by this command alone.
-    from pipelines.dashboard.server import serve
+    from pipelines.dashboard.server import end_process, serve
 
     def say(address: str) -> None:
         sys.stdout.write(f"open {address}\n")
@@ -293,7 +314,9 @@ def dashboard(workspace: str, runs: tuple[Path, ...], host: str, port: int) -> N
 
     # Ctrl-C is how a server ends, and no error.
     with suppress(KeyboardInterrupt):
-        serve(Workspace(workspace), runs, host=host, port=port, say=say)
+        serve(Workspace(workspace), runs, host=host, port=port, origins=origins, say=say)
+    # What reads a storage that does not answer would be waited for.
+    end_process()
 
 
 @app.command()
@@ -327,6 +350,9 @@ def _exit_code() -> int:
         return error.exit_code
     except (StorageError, CheckpointError, *SourceStorageError) as error:
         return _say(str(error), STORAGE)
+    except duckdb.InvalidInputException as error:
+        # What DuckDB was reading: a table whose file is missing or damaged.
+        return _say(f"a table cannot be read; `moviola verify` says more: {error}", STORAGE)
     except (StageError, TrainingError) as error:
         return _say(str(error), 1)
     except ValueError as error:

@@ -1,6 +1,6 @@
 """The way from source files to shards: which stage reads what, in which order."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -90,14 +90,14 @@ class Curation:
             inputs = scores_inputs(self.recipe, self.workspace, self._dataset("videos"))
             self._run(scores_stage(self.recipe, self.workspace), inputs, "scores")
 
-    def select(self) -> None:
-        """Decides on every clip for every subset of the recipe; nothing is decoded."""
+    def select(self, only: Collection[str] = ()) -> None:
+        """Decides on every clip for the subsets of the recipe, or for some; nothing is decoded."""
         table = self.workspace.table("selection")
         if not table.exists():
             table.replace(SELECTION.empty_table(), self.run.metadata)
         clips, videos = self._dataset("clips"), self._dataset("videos")
         scores = committed(self.workspace, "scores", SCORES)
-        selected = select_all(self.recipe, self.workspace, clips, videos, scores)
+        selected = select_all(self.recipe, self.workspace, clips, videos, scores, only)
         for name, verdicts in selected.verdicts.items():
             table.replace(verdicts, self.run.metadata, {"subset": name})
         if self.recipe.selection.concepts is not None:

@@ -3,7 +3,7 @@
 A query sees committed rows only, and cannot write, read files or reach the network.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import duckdb
@@ -13,7 +13,7 @@ import pyarrow as pa
 from curation.selection import SelectionSettings, SubsetSettings
 from curation.tables import TABLES
 from curation.views import CAPTIONS, LATENTS, SHARDS, connect
-from pipelines.recipe_history import read_recipe
+from pipelines.recipe_history import decided_subset, read_recipe
 from pipelines.workspace import Workspace, storage_errors
 
 COMMITS = 50
@@ -42,7 +42,7 @@ def parts_of(workspace: Workspace, prefix: str) -> list[str]:
         StorageError: the storage cannot be read.
     """
     with storage_errors(workspace.uri):
-        listed = obstore.list_with_delimiter(workspace.store(), prefix=prefix.rstrip("/"))
+        listed = obstore.list_with_delimiter(workspace.reading_store(), prefix=prefix.rstrip("/"))
     folders = sorted(path.rstrip("/").rpartition("/")[2] for path in listed["common_prefixes"])
     return [prefix + name for name in folders if workspace.table(prefix + name).exists()]
 
@@ -95,28 +95,38 @@ def as_text(answer: pa.Table) -> str:
 
 def subset_settings(workspace: Workspace) -> dict[str, SubsetSettings]:
     """What each subset was last selected by, as far as the recipes were kept."""
-    found: dict[str, SubsetSettings] = {}
-    for recipe in _recipes(workspace):
-        for name, values in recipe.get("subsets", {}).items():
-            found.setdefault(name, SubsetSettings.model_validate(values))
-    return found
+    return {
+        name: SubsetSettings.model_validate(recipe["subsets"][name])
+        for name, recipe in _recipes(workspace).items()
+    }
 
 
 def subset_recipe(workspace: Workspace, subset: str) -> dict[str, Any] | None:
     """The recipe that a subset was last selected by; None where it was not kept."""
-    return next((one for one in _recipes(workspace) if subset in one.get("subsets", {})), None)
+    return _recipes(workspace).get(subset)
 
 
-def _recipes(workspace: Workspace) -> Iterator[dict[str, Any]]:
-    """The recipes that selections were made by, the last first, each once."""
-    if workspace.table("selection").exists():
-        commits = workspace.table("selection").delta().history(COMMITS)
-        for recipe in dict.fromkeys(commit.get("recipe") for commit in commits):
-            yield read_recipe(workspace, recipe)
+def _recipes(workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """The recipe that each subset was last selected by, as far as it was kept."""
+    if not workspace.table("selection").exists():
+        return {}
+    found: dict[str, dict[str, Any] | None] = {}
+    kept: dict[str | None, dict[str, Any]] = {}
+    for commit in workspace.table("selection").delta().history(COMMITS):
+        named = commit.get("recipe")
+        if named not in kept:
+            kept[named] = read_recipe(workspace, named)
+        subsets = kept[named].get("subsets", {})
+        decided = decided_subset(commit)
+        for name in subsets if decided is None else [decided]:
+            found.setdefault(name, kept[named] if name in subsets else None)
+    return {name: recipe for name, recipe in found.items() if recipe is not None}
 
 
-def selection_settings(workspace: Workspace) -> SelectionSettings:
-    """What the subsets shared when they were last selected, as far as the recipe was kept."""
-    table = workspace.table("selection")
-    recipe = table.delta().history(1)[0].get("recipe") if table.exists() else None
-    return SelectionSettings.model_validate(read_recipe(workspace, recipe).get("selection", {}))
+def selection_settings(workspace: Workspace, subset: str) -> SelectionSettings:
+    """What a subset shared with the others of the recipe that it was last selected by.
+
+    It is what a recipe has by default where that recipe was not kept.
+    """
+    recipe = subset_recipe(workspace, subset) or {}
+    return SelectionSettings.model_validate(recipe.get("selection", {}))

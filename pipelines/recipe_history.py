@@ -1,6 +1,7 @@
 """The recipes that made a workspace's rows, kept so that a run can say what has changed since."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ from obstore.exceptions import AlreadyExistsError
 from pipelines.workspace import Table, Workspace, storage_errors
 
 FOLDER = "_recipes"
+
+_OF_SUBSET = re.compile(r"subset = '((?:[^']|'')*)'")
 
 
 def keep_recipe(workspace: Workspace, recipe_hash: str, recipe: Mapping[str, Any]) -> None:
@@ -35,11 +38,22 @@ def read_recipe(workspace: Workspace, recipe_hash: str | None) -> dict[str, Any]
         return {}
     with storage_errors(f"{workspace.uri}/{FOLDER}"):
         try:
-            content = bytes(obstore.get(workspace.store(FOLDER), f"{recipe_hash}.json").bytes())
+            store = workspace.reading_store(FOLDER)
+            content = bytes(obstore.get(store, f"{recipe_hash}.json").bytes())
         except FileNotFoundError:
             return {}
     values: dict[str, Any] = json.loads(content)
     return values
+
+
+def decided_subset(commit: Mapping[str, Any]) -> str | None:
+    """The subset whose rows a commit of table `selection` has replaced; None if it was all rows."""
+    predicate = commit.get("operationParameters", {}).get("predicate")
+    if not predicate:
+        return None
+    found = _OF_SUBSET.fullmatch(predicate)
+    assert found, f"table selection is replaced by subset, and not where {predicate}"
+    return found[1].replace("''", "'")
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -1,6 +1,6 @@
 """The selections of all subsets of a recipe, from what is committed; writes nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -33,16 +33,24 @@ class Selected(NamedTuple):
     """What is decided."""
 
     verdicts: dict[str, pa.Table]
-    """`tables.SELECTION` by subset."""
+    """`tables.SELECTION` by subset; of subsets that were to stay only those that had to change."""
 
     concepts: pa.Table
     """`tables.CONCEPTS`, empty where the recipe wants none."""
 
 
 def select_all(
-    recipe: Recipe, workspace: Workspace, clips: Rows, videos: Rows, scores: Rows
+    recipe: Recipe,
+    workspace: Workspace,
+    clips: Rows,
+    videos: Rows,
+    scores: Rows,
+    only: Collection[str] = (),
 ) -> Selected:
     """The verdicts on every clip for every subset, and the concepts that the kept clips make.
+
+    Where only some subsets are decided, the verdicts on the others stay; but if the concepts are
+    found anew, those have other ids and weights.
 
     Args:
         recipe: what to select.
@@ -50,11 +58,14 @@ def select_all(
         clips: table `clips`.
         videos: table `videos`.
         scores: table `scores`.
+        only: the subsets to decide; all of the recipe where none is named.
 
     Raises:
-        ValueError: a block list that cannot be read, or quotas that cannot be met.
+        ValueError: a block list that cannot be read, quotas that cannot be met, or a subset that
+            the recipe lacks.
         StorageError: a table cannot be read.
     """
+    check_subsets(recipe, only)
     settings = recipe.selection
     names = [f"{one.name}:{one.version}" for one in models(recipe.scores, cache_folder())]
     upstream = fingerprint(ClipsStage.version, recipe.clips, names)
@@ -64,10 +75,14 @@ def select_all(
         known = read_blocklists(settings.duplicates.against, workspace)
     before = committed(workspace, "selection")
     verdicts = {}
+    staying = {}
     for name, subset in recipe.subsets.items():
+        earlier = before.filter(pc.equal(before["subset"], name))
+        if only and name not in only:
+            staying[name] = earlier
+            continue
         found = select(name, subset, settings, clips, videos, scores, upstream)
         if settings.duplicates is not None:
-            earlier = before.filter(pc.equal(before["subset"], name))
             found = without_duplicates(
                 found, settings, clips, videos, scores, known=known, earlier=earlier
             )
@@ -78,15 +93,29 @@ def select_all(
         verdicts[name] = found
     if settings.concepts is None:
         return Selected(verdicts, tables.CONCEPTS.empty_table())
-    ids, embeddings = concept_inputs(list(verdicts.values()), scores)
+    ids, embeddings = concept_inputs([*verdicts.values(), *staying.values()], scores)
     stamp = fingerprint(concepts.VERSION, settings.concepts, upstream)
     earlier = committed(workspace, "concepts")
     earlier = earlier.filter(pc.equal(earlier["fingerprint"], stamp))
     grouped = _grouped(settings.concepts, ids, embeddings, earlier, vocabulary)
     asked = kinds(clips, videos, scores)
-    for name, subset in recipe.subsets.items():
-        verdicts[name] = weighed(verdicts[name], ids, grouped, asked, subset.resampling)
-    return Selected(verdicts, with_sizes(grouped.table, verdicts, stamp))
+    for name, found in {**verdicts, **staying}.items():
+        after = weighed(found, ids, grouped, asked, recipe.subsets[name].resampling)
+        if name in verdicts or not after["concept_id"].equals(found["concept_id"]):
+            verdicts[name] = after
+    sized = {**staying, **verdicts}
+    return Selected(verdicts, with_sizes(grouped.table, sized, stamp))
+
+
+def check_subsets(recipe: Recipe, names: Collection[str]) -> None:
+    """Whether the recipe has these subsets.
+
+    Raises:
+        ValueError: it lacks one.
+    """
+    for name in names:
+        if name not in recipe.subsets:
+            raise ValueError(f"the recipe has no subset {name!r}: {', '.join(recipe.subsets)}")
 
 
 def _vocabulary(recipe: Recipe) -> Vocabulary:

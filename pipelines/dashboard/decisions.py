@@ -5,7 +5,6 @@ of each clip is held as one number a clip, in the order of the index's table `cl
 decisions on a million clips are compared in milliseconds.
 """
 
-import re
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from curation import tables
 from pipelines.dashboard.board import Board
 from pipelines.dashboard.index import Index
 from pipelines.dashboard.recent import Recent
+from pipelines.recipe_history import decided_subset
 from pipelines.workspace import Table, storage_errors
 
 KEPT = "kept"
@@ -28,8 +28,6 @@ ABSENT = "not there"
 
 COMMITS = 500
 """Commits of table `selection` that are looked back."""
-
-_PREDICATE = re.compile(r"subset = '((?:[^']|'')*)'")
 
 
 class Gone(Exception):
@@ -162,10 +160,9 @@ def _decision(subset: str, commit: Mapping[str, Any]) -> Decision:
 
 
 def _decided_by(table: Table, commit: Mapping[str, Any]) -> list[str]:
-    predicate = commit.get("operationParameters", {}).get("predicate")
-    if predicate:
-        found = _PREDICATE.fullmatch(predicate)
-        return [found[1].replace("''", "'")] if found else []
+    subset = decided_subset(commit)
+    if subset is not None:
+        return [subset]
     # The whole table was replaced: only its rows tell what was decided.
     try:
         check_files(table, commit["version"])

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import yaml
@@ -62,6 +63,7 @@ class Job:
             path = Path(folder) / "recipe.yaml"
             path.write_text(json.dumps(self._recipe.model_dump(mode="json")), encoding="utf-8")
             command = [sys.executable, "-m", "pipelines.cli", "select", str(path)]
+            command += ["--subset", self.subset]
             try:
                 done = subprocess.run(
                     [*command, "--workspace", self._board.workspace.uri],
@@ -125,6 +127,7 @@ def recipe_text(board: Board, asked: SubsetQuery) -> dict[str, Any]:
 
     Raises:
         ValueError: an unknown subset, or a wrong change.
+        StorageError: the selection is gone, or cannot be read.
     """
     settings = settings_of(board, asked.subset)
     changes = changed_rules(settings, asked.rule)
@@ -135,20 +138,23 @@ def recipe_text(board: Board, asked: SubsetQuery) -> dict[str, Any]:
         if after[name].measure is not None:
             rules[name] = {"measure": after[name].measure, **rules[name]}
     layer = {"extends": "RECIPE", "subsets": {asked.subset: {"rules": rules}}}
-    sets = "".join(f" \\\n  --set {one}" for one in set_arguments(asked.subset, settings, changes))
+    sets = "".join(
+        f" \\\n  --set {quote(one)}" for one in set_arguments(asked.subset, settings, changes)
+    )
     try:
         whole = _changed_recipe(board, asked, asked.subset).model_dump(mode="json")
     except ValueError:
         whole = None
     return {
         "yaml": yaml.safe_dump(layer, sort_keys=False, default_flow_style=None, width=90),
-        "command": f"moviola select RECIPE --workspace '{board.workspace.uri}'{sets}",
+        "command": f"moviola select RECIPE --workspace {quote(board.workspace.uri)}{sets}",
         "recipe": whole and yaml.safe_dump(whole, sort_keys=False, width=90),
     }
 
 
 def _changed_recipe(board: Board, asked: SubsetQuery, name: str) -> Recipe:
     """The recipe that decided a subset, with the changed subset under a name, and all others."""
+    board.check_there("selection")
     values = subset_recipe(board.workspace, asked.subset)
     if values is None:
         raise ValueError(f"the recipe of {asked.subset!r} was not kept: use the command instead")

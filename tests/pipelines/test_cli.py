@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.workspace import Workspace
 from tests import media
 
 MOVIOLA = [sys.executable, "-m", "pipelines.cli"]
@@ -114,6 +116,36 @@ def test_select_decides_again_without_decoding(workspace, recipe):
     kept = [s for s in json.loads(strict.stdout)["funnel"] if s["name"] == "selection/any"]
     assert kept[0]["num_out"] == 0
     assert moviola(*line).returncode in (0, 3)
+
+
+def test_select_of_a_subset_leaves_every_other_table_and_subset_as_it_is(workspace, recipe):
+    def versions():
+        return {name: place.table(name).delta().version() for name in ("videos", "selection")}
+
+    place = Workspace(workspace)
+    before = versions()
+    line = ["select", recipe, "--workspace", workspace, "--set", "subsets.more.rules={}"]
+    done = moviola(*line, "--subset", "more")
+    assert done.returncode in (0, 3), done.stderr
+    assert versions() == {**before, "selection": before["selection"] + 1}
+    assert set(place.table("selection").read()["subset"].to_pylist()) == {"any", "more"}
+    wrong = moviola(*line, "--subset", "other")
+    assert (wrong.returncode, versions()["selection"]) == (2, before["selection"] + 1)
+    assert "no subset 'other'" in wrong.stderr
+    assert moviola("select", recipe, "--workspace", workspace).returncode in (0, 3)
+
+
+@pytest.mark.parametrize("line", [["report"], ["explain", "any"]])
+def test_a_damaged_table_is_said_in_one_line(line, workspace, tmp_path):
+    place = tmp_path / "damaged"
+    shutil.copytree(workspace, place)
+    for file in (place / "clips").glob("*.parquet"):
+        os.truncate(file, 500)
+    command, *rest = line
+    done = moviola(command, place, *rest, cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (4, 1), done.stderr
+    assert "moviola verify" in done.stderr
+    assert ".parquet" in done.stderr
 
 
 def test_a_changed_sampling_rate_says_what_it_redoes_and_why(workspace, footage, recipe):
