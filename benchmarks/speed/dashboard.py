@@ -108,6 +108,7 @@ def asked(server: Server, rounds: int) -> dict[str, float]:
         ),
         "tiles_ms": milliseconds(rounds, lambda: server.ask(f"clips?{name}&size=60")),
         "clip_page_ms": milliseconds(rounds, lambda: server.ask(f"clip?{page}")),
+        "neighbours_ms": milliseconds(rounds, lambda: server.ask(f"clip/neighbours?{page}")),
     }
 
 

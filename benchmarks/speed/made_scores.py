@@ -1,15 +1,17 @@
-"""Made scores, concepts and captions, drawn with NumPy; embeddings are left out (null)."""
+"""Made scores, concepts and captions, drawn with NumPy; no embeddings of copies (null)."""
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks.speed.made_columns import column, flags, lists, made_table, picked, structs
+from benchmarks.speed.made_columns import Bools, column, flags, lists, made_table, picked, structs
 from curation import tables
 
 CAPTIONER = "facts"
 FAILED_SHARE, FLAGGED_SHARE = 0.002, 0.08
+DIMENSIONS = 384
+"""Of a concept embedding."""
 
 _THINGS = [
     *("a dog", "two people", "a street market", "a waterfall", "a cyclist", "a tram"),
@@ -72,6 +74,7 @@ def draw_scores(
         "clip_id": clip_ids,
         "video_id": video_ids,
         "models": lists(picked(["made:1"], np.zeros(num)), np.ones(num, int), failed),
+        "concept_embedding": _embeddings(random, concepts, failed),
         "concept_labels": lists(_labels(random, concepts), np.full(num, 3)),
         "attributes": lists(_attributes(random, num), np.full(num, 3)),
         "people": column(random.beta(0.5, 0.5, num), failed),
@@ -89,6 +92,16 @@ def draw_scores(
         "cpu_s": random.gamma(4.0, 0.15, num),
     }
     return made_table(tables.SCORES, columns)
+
+
+def _embeddings(random: Random, concepts: Ints, failed: Bools) -> pa.Array:
+    """Directions around those of the concepts, to half precision, as ConSE has them."""
+    centres = np.random.default_rng(0).standard_normal((len(CONCEPTS), DIMENSIONS))
+    found = centres[concepts].astype(np.float32)
+    found += random.standard_normal(found.shape, dtype=np.float32)
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    numbers = pa.array(found[~failed].astype(np.float16).astype(np.float32).ravel())
+    return lists(numbers, DIMENSIONS * (~failed).astype(int), failed)
 
 
 def _labels(random: Random, concepts: Ints) -> pa.Array:

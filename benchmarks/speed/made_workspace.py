@@ -2,8 +2,9 @@
 
 Measures, scores and captions are drawn at random; verdicts, buckets and prompts are made of them by
 the real rules, so that the funnel adds up and a rule that is tried counts what it would reject.
-About 1 in 50 files failed and 1 in 20 videos is rejected. What it lacks: embeddings, latents, and
-pictures of all but the first videos. Files hold many more rows than those of a real run.
+About 1 in 50 files failed and 1 in 20 videos is rejected. What it lacks: embeddings of copies,
+latents, and pictures of all but the first videos. Files hold many more rows than those of a real
+run.
 
     python -m benchmarks.speed.made_workspace --clips 1000000 --into PATH
 """

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pipelines.dashboard.board import Board
+from pipelines.dashboard.looks import NEAREST, cosines
 
 AROUND = 6
 """Clips of the video that are shown before and after."""
@@ -11,20 +12,11 @@ MOST_SAME = 48
 """Clips that are shown of a group of duplicates."""
 
 MOST_ALIKE = 12
-"""Clips that are shown of its concept."""
+"""Clips of other videos that are shown."""
 
 _SHOWN = """d.clip_id, d.video_id, d.start_s, d.end_s, d.duration_s, d.is_image, d.verdict,
     d.verdict_reason AS reason"""
 """What a tile needs."""
-
-_ALIKE = """WITH own AS (
-    SELECT map_from_entries([(one.label, one.score) FOR one IN concept_labels]) AS labels
-    FROM scores WHERE clip_id = $clip)
-SELECT {shown}, list_sum([one.score * coalesce(own.labels[one.label], 0)
-    FOR one IN s.concept_labels]) AS value
-FROM {table} AS d JOIN scores AS s ON s.clip_id = d.clip_id, own
-WHERE d.concept_id = $concept AND d.clip_id <> $clip
-ORDER BY value DESC NULLS LAST, d.clip_id LIMIT {most}"""
 
 
 def neighbours(board: Board, subset: str, clip_id: str) -> dict[str, Any]:
@@ -35,8 +27,9 @@ def neighbours(board: Board, subset: str, clip_id: str) -> dict[str, Any]:
           (`clip_id`, or null) and `clips` around it, in time;
         - `same`: `kept` (the clip that all are duplicates of), `num` of the group, and `clips`,
           that one first and then the likest; empty where nothing shows the same;
-        - `concept`: `concept_id`, `name`, `num`, and `clips` that the concept model has the likest
-          words for; null where it has no concept.
+        - `alike`: `clips` of other videos that look the most alike, duplicates of it left out,
+          with the cosine of their concept embeddings as `value`; null where it has none;
+        - `concept`: `concept_id`, `name` and `num` clips; null where it has no concept.
 
     Raises:
         ValueError: there is no such subset.
@@ -63,7 +56,8 @@ def neighbours(board: Board, subset: str, clip_id: str) -> dict[str, Any]:
     return {
         "video": _of_video(board, table, clip["video_id"], clip_id),
         "same": {"kept": kept, "num": num, "clips": same} if num > 1 else {"clips": []},
-        "concept": _alike(board, table, clip["concept_id"], clip_id),
+        "alike": _alike(board, table, kept, clip_id),
+        "concept": _concept(board, table, clip["concept_id"]),
     }
 
 
@@ -84,17 +78,27 @@ def _of_video(board: Board, table: str, video_id: str, clip_id: str) -> dict[str
     }
 
 
-def _alike(board: Board, table: str, concept: int | None, clip_id: str) -> dict[str, Any] | None:
-    named = board.ask(
+def _alike(board: Board, table: str, kept: str, clip_id: str) -> dict[str, Any] | None:
+    if not board.ask("FROM looks WHERE clip_id = $clip", {"clip": clip_id}):
+        return None
+    near = board.ask(
+        f"""SELECT {_SHOWN}, n.code, n.own_code FROM ({NEAREST}) AS n
+        JOIN {table} AS d ON d.clip_id = n.clip_id
+        WHERE coalesce(d.duplicate_of, d.clip_id) <> $kept""",  # noqa: S608 - names are ours
+        {"clip": clip_id, "kept": kept},
+    )
+    own = [one.pop("own_code") for one in near]
+    values = cosines(own[0], [one.pop("code") for one in near]) if near else ()
+    clips = [one | {"value": float(value)} for one, value in zip(near, values, strict=True)]
+    clips.sort(key=lambda one: (-one["value"], one["clip_id"]))
+    return {"clips": clips[:MOST_ALIKE]}
+
+
+def _concept(board: Board, table: str, concept: int | None) -> dict[str, Any] | None:
+    found = board.ask(
         f"""SELECT concept_id, name,
             (SELECT count(*) FROM {table} WHERE concept_id = $concept) AS num
         FROM concepts WHERE concept_id = $concept""",  # noqa: S608
         {"concept": concept},
     )
-    if not named:
-        return None
-    alike = board.ask(
-        _ALIKE.format(shown=_SHOWN, table=table, most=MOST_ALIKE),
-        {"concept": concept, "clip": clip_id},
-    )
-    return named[0] | {"clips": alike}
+    return found[0] if found else None

@@ -1,8 +1,10 @@
 import functools
 import random
+import shutil
 import subprocess
 
 import imageio_ffmpeg
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -11,12 +13,14 @@ from hypothesis import strategies as st
 from curation.rules import MEASURES
 from pipelines.dashboard.answers import plain
 from pipelines.dashboard.clip_commands import shell_quoted
+from pipelines.dashboard.clip_neighbours import MOST_ALIKE
 from pipelines.dashboard.clip_page import ClipQuery, clip, clip_neighbours, clip_stored
 from pipelines.queries import run_query, subset_settings
+from pipelines.workspace import Workspace
 from tests import media
 from tests.boards import made_board, made_workspace, odd_board, odd_workspace, ready, site
 from tests.verdicts import is_missing, judged_clips, reason
-from tests.workspaces import small_workspace
+from tests.workspaces import decide_again, small_workspace
 
 
 @functools.cache
@@ -59,6 +63,19 @@ def test_the_trail_says_what_plain_python_says_of_each_rule(subset):
             assert first == (said.partition(":")[0] if said.startswith("bucket") else said)
         decided = [step["name"] for step in told["steps"] if step["decided"]]
         assert decided == ([] if one.verdict == "ok" else [one.verdict_reason.partition(":")[0]])
+
+
+def test_the_trail_goes_by_the_recipe_of_the_subset_and_not_the_last_one(tmp_path):
+    workspace = Workspace(shutil.copytree(small_workspace().uri, tmp_path / "ws"))
+    decide_again(workspace, "256p", duplicates={})
+    decide_again(workspace, "strict")
+    name = next(row["clip_id"] for row in rows(workspace, "selection") if row["status"] == "ok")
+    found = clip(ready(workspace, tmp_path), ClipQuery(clip_id=name))
+    said = {
+        one["subset"]: next(step["verdict"] for step in one["steps"] if step["name"] == "duplicate")
+        for one in found["subsets"]
+    }
+    assert said == {"256p": "passes", "strict": "off"}
 
 
 def test_measures_are_those_of_the_tables_with_their_thresholds():
@@ -146,8 +163,37 @@ def test_neighbours_are_those_of_the_tables():
             assert found["concept"] is None
         else:
             assert found["concept"]["num"] == len(alike)
-            assert {one["clip_id"] for one in found["concept"]["clips"]} <= alike - {name}
     assert duplicates
+
+
+def test_clips_that_look_alike_are_about_the_nearest_by_embedding_in_other_videos():
+    workspace, board = made_workspace(), made_board()
+    group = {
+        row["clip_id"]: row["duplicate_of"] or row["clip_id"]
+        for row in rows(workspace, "selection")
+        if row["subset"] == "256p"
+    }
+    scores = [row for row in rows(workspace, "scores") if row["clip_id"] in group]
+    embedded = [row for row in scores if row["concept_embedding"]]
+    directions = np.array([row["concept_embedding"] for row in embedded])
+    for place in random.Random(5).sample(range(len(embedded)), 8):
+        one = embedded[place]
+        exact = {
+            row["clip_id"]: float(cosine)
+            for row, cosine in zip(embedded, directions @ directions[place], strict=True)
+            if row["video_id"] != one["video_id"] and group[row["clip_id"]] != group[one["clip_id"]]
+        }
+        asked = ClipQuery(subset="256p", clip_id=one["clip_id"])
+        told = {r["clip_id"]: r["value"] for r in clip_neighbours(board, asked)["alike"]["clips"]}
+        assert len(told) == MOST_ALIKE
+        assert list(told.values()) == sorted(told.values(), reverse=True)
+        best = sorted(exact.values(), reverse=True)[:MOST_ALIKE]
+        assert told == pytest.approx({name: exact[name] for name in told}, abs=0.005)
+        assert list(told.values())[:6] == pytest.approx(best[:6], abs=0.005)
+        assert np.mean(list(told.values())) > np.mean(best) - 0.01
+    unseen = next(row for row in scores if not row["concept_embedding"])
+    asked = ClipQuery(subset="256p", clip_id=unseen["clip_id"])
+    assert clip_neighbours(board, asked)["alike"] is None
 
 
 def test_a_file_of_any_name_is_told_as_it_is_called_and_its_command_runs(tmp_path):
