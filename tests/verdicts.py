@@ -31,6 +31,7 @@ class Judged(NamedTuple):
     is_scored: bool
     bucket: str | None
     """Why it has no bucket."""
+    duplicate_of: str | None
 
     @property
     def hours(self) -> float:
@@ -65,7 +66,7 @@ def judged_clips(workspace: Workspace, subset: str, settings: SubsetSettings) ->
             bucket = clip_bucket([clip[name] for name in SHAPE], settings.buckets)
             why = f"bucket:{bucket}" if isinstance(bucket, str) else None
             state = row["status"], row["reason"], row["audit"]
-            found.append(Judged(clip, *state, row["clip_id"] in scores, why))
+            found.append(Judged(clip, *state, row["clip_id"] in scores, why, row["duplicate_of"]))
     return found
 
 

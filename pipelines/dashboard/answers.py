@@ -94,16 +94,15 @@ def refused(status: int, text: str) -> Response:
 
 
 def arrays(head: Mapping[str, Any], **parts: np.ndarray[Any, Any]) -> Response:
-    """Numbers for a page: the length of a JSON head (uint32), the head, and float32 arrays.
+    """Numbers for a page: the length of a JSON head (uint32), the head, and the arrays.
 
-    The head names the arrays in their order under `arrays`, with how many numbers each has.
+    They are float32 or float64, little-endian. The head names them in their order under `arrays`,
+    with how many numbers each has, and the bytes of a number.
     """
-    told = {**head, "arrays": [[name, len(values)] for name, values in parts.items()]}
-    text = json.dumps(plain(told)).encode()
-    # A Float32Array begins at a multiple of 4 bytes.
-    text += b" " * (-len(text) % 4)
+    listed = [[name, len(values), values.itemsize] for name, values in parts.items()]
+    text = json.dumps(plain({**head, "arrays": listed})).encode()
     body = [struct.pack("<I", len(text)), text]
-    body += [values.astype("<f4").tobytes() for values in parts.values()]
+    body += [values.astype(f"<f{values.itemsize}").tobytes() for values in parts.values()]
     return Response(b"".join(body), media_type="application/octet-stream")
 
 

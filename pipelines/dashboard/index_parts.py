@@ -22,13 +22,17 @@ from curation.selection import SubsetSettings, register_bucket_reason
 from curation.views import CAPTIONS, LATENTS, SHARDS
 from pipelines.dashboard.clip_rows import FLAT, PASSES, clip_rows
 from pipelines.dashboard.judged import judged_sql
+from pipelines.dashboard.looks import LOOKS, looks
 from pipelines.dashboard.stored_rows import opened
-from pipelines.queries import subset_settings
-from pipelines.workspace import Workspace, quoted, storage_errors
+from pipelines.queries import selection_settings, subset_settings
+from pipelines.workspace import Workspace, quoted, reading_file
 
 BATCH_ROWS = 1 << 16
 
-LAYOUT = 3
+EMBEDDED_ROWS = 1 << 15
+"""Rows at once where each has an embedding."""
+
+LAYOUT = 5
 """Raised when a part holds other columns than before."""
 
 
@@ -63,7 +67,6 @@ class Part(NamedTuple):
 _PLAIN = {
     "sources": "FROM sources",
     "videos": "FROM videos",
-    "scores": "SELECT * EXCLUDE (copy_embedding, concept_embedding) FROM scores",
     "selection": "FROM selection",
     "reviews": "FROM reviews",
     "caption_reviews": "FROM caption_reviews",
@@ -80,6 +83,7 @@ _UNIONS = {
 def parts(committed: Mapping[str, Committed]) -> list[Part]:
     """The parts of an index of these tables, each after those it is made from."""
     found = [Part(name, frozenset({name}), _copying(name, sql)) for name, sql in _PLAIN.items()]
+    found.append(Part("scores", frozenset({"scores"}), _fill_scores))
     found.append(Part("passes", frozenset({"clips"}), _fill_passes))
     for prefix, sql in _UNIONS.items():
         name = prefix.rstrip("/")
@@ -100,10 +104,21 @@ def quoted_path(path: Path) -> str:
 
 def _copying(name: str, sql: str) -> Callable[[duckdb.DuckDBPyConnection, Source], None]:
     def fill(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
-        with storage_errors(source.workspace.uri):
-            _store(connection, name, source.views.sql(sql).to_arrow_reader(BATCH_ROWS))
+        _store(connection, name, source.views.sql(sql).to_arrow_reader(BATCH_ROWS))
 
     return fill
+
+
+def _fill_scores(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
+    """Tables `scores`, without embeddings, and `looks`, which is what is kept of them."""
+    connection.register("no_looks", LOOKS.empty_table())
+    connection.execute("CREATE TABLE looks AS FROM no_looks")
+    rows = source.views.sql("SELECT * EXCLUDE (copy_embedding) FROM scores")
+    reader = rows.to_arrow_reader(EMBEDDED_ROWS)
+    _store(connection, "scores", reader.schema.empty_table().drop(["concept_embedding"]))
+    for batch in reader:
+        _append(connection, "scores", batch.drop_columns(["concept_embedding"]))
+        _append(connection, "looks", looks(batch))
 
 
 def _fill_passes(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
@@ -124,9 +139,7 @@ def _fill_passes(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     lacking = [file for file in files if file not in known]
     for rows in clip_rows(table, lacking, os.cpu_count() or 1):
         for name, part in (("flat_clips", rows.flat), ("passes", rows.passes)):
-            connection.register("rows_to_store", part)
-            connection.execute(f"INSERT INTO {name} FROM rows_to_store")
-            connection.unregister("rows_to_store")
+            _append(connection, name, part)
 
 
 def _taken_over(
@@ -192,6 +205,12 @@ def _store(connection: duckdb.DuckDBPyConnection, name: str, rows: object) -> No
     connection.unregister("rows_to_store")
 
 
+def _append(connection: duckdb.DuckDBPyConnection, name: str, rows: object) -> None:
+    connection.register("rows_to_store", rows)
+    connection.execute(f'INSERT INTO "{name}" FROM rows_to_store')
+    connection.unregister("rows_to_store")
+
+
 def _fill_places(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     """Table `places`: where the pictures of a clip and where samples lie."""
     connection.execute(f"ATTACH {quoted_path(source.made['passes'])} AS passed (READ_ONLY)")
@@ -204,7 +223,7 @@ def _fill_places(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
         table = source.workspace.table(name)
         delta = table.delta(source.committed[name].version)
         for file in sorted(pa.table(delta.get_add_actions())["path"].to_pylist()):
-            with storage_errors(table.uri), pq.ParquetFile(opened(table, file)) as parquet:
+            with reading_file(table, file), pq.ParquetFile(opened(table, file)) as parquet:
                 ids = parquet.read(columns=["clip_id"])["clip_id"].combine_chunks()
             connection.register("ids", pa.table({"key": ids, "row": range(len(ids))}))
             connection.execute(
@@ -214,8 +233,13 @@ def _fill_places(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
 
 
 def _fill_decided(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
-    """Tables `subsets` (`subset`, `place`, `settings`) and `decided_<place>` for each of them."""
-    connection.execute("CREATE TABLE subsets (subset VARCHAR, place INT, settings VARCHAR)")
+    """Tables `subsets` and `decided_<place>`, for each of them.
+
+    `has_duplicates` says whether duplicates were looked for, also where no recipe tells.
+    """
+    connection.execute(
+        "CREATE TABLE subsets (subset VARCHAR, place INT, settings VARCHAR, has_duplicates BOOL)"
+    )
     for name in ("clips", "scores", "selection"):
         connection.execute(f"ATTACH {quoted_path(source.made[name])} AS {name}_part (READ_ONLY)")
     found = connection.sql("SELECT DISTINCT subset FROM selection_part.selection ORDER BY 1")
@@ -223,11 +247,13 @@ def _fill_decided(connection: duckdb.DuckDBPyConnection, source: Source) -> None
     for place, (subset,) in enumerate(found.fetchall()):
         known = settings.get(subset)
         connection.execute(
-            "INSERT INTO subsets VALUES ($subset, $place, $settings)",
+            "INSERT INTO subsets VALUES ($subset, $place, $settings, $duplicates)",
             {
                 "subset": subset,
                 "place": place,
                 "settings": known.model_dump_json() if known else None,
+                "duplicates": known is None
+                or selection_settings(source.workspace, subset).duplicates is not None,
             },
         )
         _decide(connection, place, subset, known or SubsetSettings())

@@ -40,7 +40,8 @@ def measure_list(board: Board, asked: SubsetQuery) -> dict[str, Any]:
 
     Returns:
         `measures`: `name`, `doc`, `num` (clips that have it), `least`, `low`, `median`, `high`,
-        `most` (`low` and `high` are the 0.5th and 99.5th percentile), `is_score`, and `rule`:
+        `most` (`low` and `high` are the 0.5th and 99.5th percentile), `is_score`, `is_float32`
+        (stored so, and bounds are compared so), and `rule`:
         `name`, `min`, `max`, as changed, and `was`, as it was decided; null without one. `others`:
         rules that are no bounds on a number, in words.
 
@@ -60,6 +61,7 @@ def measure_list(board: Board, asked: SubsetQuery) -> dict[str, Any]:
         found.append(
             {"name": measure, "doc": DOCS.get(measure, ""), **row}
             | {"is_score": measure in SCORE_MEASURES}
+            | {"is_float32": MEASURES[measure] == pa.float32()}
             | {"rule": _rule(before, after, ruled.get(measure))}
         )
     places = list(ruled)
@@ -82,9 +84,9 @@ def histogram(board: Board, asked: MeasureQuery) -> dict[str, Any]:
     outside is counted in the first and the last bin.
 
     Returns:
-        `edges` `[B + 1]`; `kept`, `here` (rejected by this measure's rule alone, as far as is
-        known) and `elsewhere` (rejected by another), `[B]` each; `missing`: clips without the
-        measure; `num`.
+        `edges` `[B + 1]`, empty where no clip has the measure; `kept`, `here` (rejected by this
+        measure's rule alone, as far as is known) and `elsewhere` (rejected by another), `[B]` each;
+        `missing`: clips without the measure; `num`.
 
     Raises:
         ValueError: an unknown subset or measure, or a wrong change.
@@ -97,9 +99,11 @@ def histogram(board: Board, asked: MeasureQuery) -> dict[str, Any]:
         for name, rule in {**settings.rules, **changes}.items()
         if (rule.measure or name) == measure
     ]
+    (total,) = board.ask(f"SELECT count(*) AS num FROM {table}")  # noqa: S608
     spread = board.ask("FROM spreads WHERE measure = $measure", {"measure": measure})
     if not spread:
-        return {"edges": [], "kept": [], "here": [], "elsewhere": [], "missing": 0, "num": 0}
+        none: dict[str, list[float]] = {name: [] for name in ("edges", "kept", "here", "elsewhere")}
+        return {**none, "missing": total["num"], "num": total["num"]}
     low, high, step = _axis(spread[0], MEASURES[measure])
     mine = ", ".join(f"'{name}'" for name in own) or "NULL"
     rows = board.ask(
@@ -119,7 +123,6 @@ def histogram(board: Board, asked: MeasureQuery) -> dict[str, Any]:
         bins["here"][row["bin"]] = row["here"]
         bins["elsewhere"][row["bin"]] = row["num"] - row["kept"] - row["here"]
     counted = sum(row["num"] for row in rows)
-    (total,) = board.ask(f"SELECT count(*) AS num FROM {table}")  # noqa: S608
     return {
         "edges": [low + step * index for index in range(num_bins + 1)],
         **bins,

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from curation.rules import Rule
 from curation.selection import SubsetSettings, on_score
+from curation.subsets import DUPLICATE, RETRIEVAL
 from curation.tables import MOTION_MEASURES
 from pipelines.dashboard.board import Board
 from pipelines.dashboard.filters import (
@@ -30,6 +31,12 @@ CONFIDENCE_Z = 1.959964
 
 MOST_VALUES = 2_000_000
 """Above, a page gets every n-th value, and says so."""
+
+
+_MAY_RETURN = f"""coalesce(CASE
+    WHEN starts_with(verdict_reason, '{DUPLICATE}') THEN duplicate_of IN (FROM gone)
+    WHEN starts_with(verdict_reason, '{RETRIEVAL}') THEN EXISTS (FROM gone) END, false)"""
+"""SQL: what a clip was rejected for after the rules may be gone, as it was a kept clip."""
 
 
 class MeasureQuery(SubsetQuery):
@@ -59,10 +66,13 @@ def what_if(board: Board, asked: SubsetQuery) -> dict[str, Any]:
     """What the changed rules keep, lose and gain, and why the rest is rejected under them.
 
     Returns:
-        `before` and `after` (`num`, `hours`), `outcomes` (by `kept`, `lost`, `gained`, `unknown`:
-        `num`, `hours`), `reasons` (rows `reason`, `num`, `hours`, `num_before`), `known` and `most`
-        (clips kept at least and at most), `estimate` (`num`, `low`, `high`, `num_audited`; null
-        without audited clips) and `sets` (the `--set` arguments that make it so).
+        - `before` and `after` (`num`, `hours`), `outcomes` (by `kept`, `lost`, `gained`, `unknown`:
+          `num`, `hours`), `reasons` (rows `reason`, `num`, `hours`, `num_before`);
+        - `known` and `most`: clips kept at least and at most, by the rules; `estimate` between them
+          (`num`, `low`, `high`, `num_audited`; null without audited clips);
+        - `again`: `least` and `most` clips that are kept once duplicates, retrieval and reviews are
+          judged again as well, if no clip that comes back breaks up a group of duplicates;
+        - `sets`: the `--set` arguments that make it so.
 
     Raises:
         ValueError: an unknown subset, or a change that `changed_rules` refuses.
@@ -71,12 +81,15 @@ def what_if(board: Board, asked: SubsetQuery) -> dict[str, Any]:
     changes = changed_rules(settings, asked.rule)
     reason = reason_sql(settings, changes)
     rows = board.ask(
-        f"""SELECT outcome, reason, verdict_reason, audit AND is_scored AS audited, count(*) AS num,
+        f"""WITH judged AS (SELECT clip_id, duplicate_of, verdict, verdict_reason, audit, is_scored,
+            duration_s, {reason} AS new_reason FROM {table}),
+        gone AS (SELECT clip_id FROM judged WHERE verdict = 'ok' AND new_reason IS NOT NULL)
+        SELECT outcome, reason, verdict_reason, audit AND is_scored AS audited, returns,
+            count(*) AS num,
             coalesce(sum(duration_s) FILTER (isfinite(duration_s)), 0) / 3600 AS hours
         FROM (SELECT *, {outcome_sql("new_reason")} AS outcome,
-            if({IS_LATER} AND new_reason IS NULL, verdict_reason, new_reason) AS reason
-            FROM (SELECT verdict, verdict_reason, audit, is_scored, duration_s,
-                {reason} AS new_reason FROM {table}))
+            if({IS_LATER} AND new_reason IS NULL, verdict_reason, new_reason) AS reason,
+            new_reason IS NULL AND ({_MAY_RETURN}) AS returns FROM judged)
         GROUP BY ALL"""  # noqa: S608 - SQL of this package, changed rules are numbers
     )
     outcomes = {
@@ -85,6 +98,8 @@ def what_if(board: Board, asked: SubsetQuery) -> dict[str, Any]:
     }
     known = outcomes["kept"]["num"] + outcomes["gained"]["num"]
     unknown = outcomes["unknown"]["num"]
+    returning = sum(row["num"] for row in rows if row["returns"])
+    unsure = outcomes["gained"]["num"] if _is_judged_later(board, asked.subset, settings) else 0
     return {
         "before": _added([row for row in rows if row["outcome"] in ("kept", "lost")]),
         "after": _added([row for row in rows if row["outcome"] in ("kept", "gained")]),
@@ -93,15 +108,24 @@ def what_if(board: Board, asked: SubsetQuery) -> dict[str, Any]:
         "known": known,
         "most": known + unknown,
         "estimate": _estimate(rows, settings, changes, known, unknown),
+        "again": {"least": known - unsure, "most": known + unknown + returning},
         "sets": set_arguments(asked.subset, settings, changes),
     }
+
+
+def _is_judged_later(board: Board, subset: str, settings: SubsetSettings) -> bool:
+    """Whether clips that the rules let pass may be rejected all the same."""
+    if settings.retrieval is not None or settings.review == "required":
+        return True
+    [row] = board.ask("FROM subsets WHERE subset = $subset", {"subset": subset})
+    return bool(row["has_duplicates"])
 
 
 def values(board: Board, asked: MeasureQuery) -> dict[str, Any]:
     """The values of a measure of the clips that all other rules let pass: what a drag counts.
 
     Returns:
-        `known` and `unknown`: float32 `[N]`, sorted, with `known_hours` and `unknown_hours`,
+        `known` and `unknown`: float64 `[N]`, sorted, with `known_hours` and `unknown_hours`,
         float32 `[N + 1]`, the hours of the first n; `exempt` and `exempt_hours`, of images that a
         rule on motion does not judge; `every`, 1, or n where only each n-th value is there.
 
@@ -118,7 +142,7 @@ def values(board: Board, asked: MeasureQuery) -> dict[str, Any]:
     }
     reason = reason_sql(settings, {**changes, **own})
     found = board.arrow(
-        f"""SELECT {measure}::FLOAT AS value, duration_s, reason IS NOT NULL AS unknown, is_image
+        f"""SELECT {measure}::DOUBLE AS value, duration_s, reason IS NOT NULL AS unknown, is_image
         FROM (SELECT {measure}, duration_s, is_image, {reason} AS reason FROM {table}
             WHERE NOT coalesce({IS_LATER}, false))
         WHERE reason IS NULL OR reason = 'unknown'"""  # noqa: S608 - the measure is on our list
@@ -152,7 +176,7 @@ def set_arguments(subset: str, settings: SubsetSettings, changes: dict[str, Rule
         for bound in ("min", "max"):
             old, new = getattr(before, bound), getattr(rule, bound)
             if old != new:
-                value = "null" if new is None else f"{new:.10g}"
+                value = "null" if new is None else repr(new)
                 found.append(f"subsets.{subset}.rules.{name}.{bound}={value}")
     return found
 
@@ -170,13 +194,13 @@ def settings_of(board: Board, subset: str) -> SubsetSettings:
 
 def _sorted(
     value: npt.NDArray[np.float64], hours: npt.NDArray[np.float64], every: int
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
     order = np.argsort(value, kind="stable")
     added = np.concatenate([[0.0], np.cumsum(hours[order])])
     if every > 1:
         order = order[every - 1 :: every]
         added = added[::every][: len(order) + 1]
-    return value[order].astype(np.float32), added.astype(np.float32)
+    return value[order], added.astype(np.float32)
 
 
 def _added(rows: list[dict[str, Any]]) -> dict[str, Any]:

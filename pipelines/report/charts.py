@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from curation import tables
-from pipelines.report.html import length, number, text
+from pipelines.report.html import counted, length, number, text
 from pipelines.report.what_if import Kept, WhatIf
 
 HEIGHT = 100.0
@@ -49,9 +49,9 @@ def histogram(what_if: WhatIf, num_clips: int) -> str:
 def kept_text(kept: Kept, num_clips: int) -> str:
     """How much is kept, as a range where it is not known."""
     if kept.low == kept.high:
-        return f"{number(kept.low)} of {number(num_clips)} clips kept, {length(kept.low_s)}"
+        return f"{number(kept.low)} of {counted(num_clips, 'clips')} kept, {length(kept.low_s)}"
     return (
-        f"{number(kept.low)} to {number(kept.high)} of {number(num_clips)} clips kept, "
+        f"{number(kept.low)} to {number(kept.high)} of {counted(num_clips, 'clips')} kept, "
         f"{length(kept.low_s)} to {length(kept.high_s)}"
     )
 
@@ -107,7 +107,7 @@ def _bars(what_if: WhatIf) -> str:
 def _in_words(what_if: WhatIf) -> str:
     edges = what_if.axis.edges
     return (
-        f"Histogram of {what_if.measure} over {number(sum(what_if.all))} clips, from "
+        f"Histogram of {what_if.measure} over {counted(sum(what_if.all), 'clips')}, from "
         f"{edges[0]:.4g} to {edges[-1]:.4g}"
     )
 

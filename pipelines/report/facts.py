@@ -1,15 +1,8 @@
 """What the report tells beside the histograms, asked of the committed tables."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import duckdb
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from curation.funnel import Step
-from curation.views import LATENTS, SHARDS
-from pipelines.workspace import Workspace, storage_errors
 
 CAPTIONS = 12
 """Captions that are shown."""
@@ -111,22 +104,3 @@ _KEYS = {"sources": "uri", "passes": "video_id"} | dict.fromkeys(
     ("scores", "captions", "shards", "latents"), "clip_id"
 )
 _COLUMNS = {view: f"{key}, reason, error" for view, key in _KEYS.items()}
-
-
-def step_bytes(
-    workspace: Workspace, connection: duckdb.DuckDBPyConnection, steps: Sequence[Step]
-) -> dict[str, int]:
-    """Bytes that steps hand on, by their names: of the files, and of the shards and latents."""
-    found = {}
-    for name in ("sources", "videos"):
-        (size,) = connection.sql(
-            f"SELECT sum(size_bytes) FROM {name} WHERE status = 'ok'"  # noqa: S608 - one of two
-        ).fetchall()[0]
-        found[name] = int(size or 0)
-    for step in steps:
-        if step.name.startswith((SHARDS, LATENTS)) and workspace.table(step.name).exists():
-            table = workspace.table(step.name)
-            with storage_errors(table.uri):
-                added = pa.table(table.delta().get_add_actions())
-            found[step.name] = int(pc.sum(added["size_bytes"]).as_py() or 0)
-    return found

@@ -61,7 +61,7 @@ def _known(workspace: Workspace) -> dict[str, tuple[int, str]]:
     """What the last report found of files that are still there."""
     with storage_errors(f"{workspace.uri}/{SHARDS}{CROISSANT}"):
         try:
-            found = obstore.get(workspace.store(SHARDS.rstrip("/")), CROISSANT).bytes()
+            found = obstore.get(workspace.reading_store(SHARDS.rstrip("/")), CROISSANT).bytes()
         except FileNotFoundError:
             return {}
     return known_files(bytes(found).decode(errors="replace"))

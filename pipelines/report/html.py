@@ -17,6 +17,16 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
 
 
+def counted(num: float, units: str) -> str:
+    """A count with its units, such as `2 clips` or `1 clip`."""
+    return f"{number(num)} {units_of(num, units)}"
+
+
+def units_of(num: float, units: str) -> str:
+    """The units that a count is in, such as `clips`, or `clip` of one."""
+    return units.removesuffix("s") if num == 1 else units
+
+
 def length(seconds: float) -> str:
     """A length of video in the unit that suits it."""
     if seconds >= 3600:

@@ -45,8 +45,8 @@ def report_page(workspace: Workspace) -> str:
     """
     is_empty = _has_runs_only(workspace)
     with open_views(workspace, {} if is_empty else None) as connection:
-        steps = funnel(connection)
-        drawn = [_funnel(workspace, connection, steps)] if steps else []
+        steps = funnel(connection, sized=True)
+        drawn = [_funnel(steps)] if steps else []
         drawn += _subsets(workspace, connection, steps)
         drawn.append(
             sections.captions_section(
@@ -75,19 +75,16 @@ def _has_runs_only(workspace: Workspace) -> bool:
         if not workspace.is_remote and not Path(workspace.uri).is_dir():
             raise
         with storage_errors(workspace.uri):
-            if not next(iter(obstore.list(workspace.store(), prefix=FOLDER)), None):
+            if not next(iter(obstore.list(workspace.reading_store(), prefix=FOLDER)), None):
                 raise
         return True
     return False
 
 
-def _funnel(
-    workspace: Workspace, connection: duckdb.DuckDBPyConnection, steps: Sequence[Step]
-) -> str:
-    sizes = facts.step_bytes(workspace, connection, steps)
+def _funnel(steps: Sequence[Step]) -> str:
     early = [step for step in steps if "/" not in step.name or step.name.startswith("shards/")]
     reasons = sections.reasons_table(early)
-    return sections.funnel_section(steps, sizes, reasons)
+    return sections.funnel_section(steps, reasons)
 
 
 def _subsets(
@@ -125,10 +122,11 @@ def _verdicts(
     workspace: Workspace, connection: duckdb.DuckDBPyConnection, names: Sequence[str]
 ) -> dict[str, Verdicts]:
     """By subset; for one whose recipe was not kept, no rule is known."""
-    settings, shared = subset_settings(workspace), selection_settings(workspace)
+    settings = subset_settings(workspace)
     found = {}
     for name in names:
         own = settings.get(name, SubsetSettings())
+        shared = selection_settings(workspace, name)
         has_later = any((shared.duplicates, own.retrieval, own.review))
         found[name] = verdicts(connection, name, own, has_later)
     return found

@@ -1,12 +1,23 @@
 """The parts of the report as HTML, each from what was counted for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from curation import tables
 from curation.funnel import Step
 from pipelines.report.charts import histogram
 from pipelines.report.facts import Caption, Concept, Failure
-from pipelines.report.html import bar, length, number, picture, section, size, table, text
+from pipelines.report.html import (
+    bar,
+    counted,
+    length,
+    number,
+    picture,
+    section,
+    size,
+    table,
+    text,
+    units_of,
+)
 from pipelines.report.posters import Poster
 from pipelines.report.verdicts import Verdicts
 from pipelines.report.what_if import WhatIf
@@ -25,12 +36,11 @@ def legend(*names: tuple[str, str]) -> str:
     return f'<p class="legend">{items}</p>'
 
 
-def funnel_section(steps: Sequence[Step], num_bytes: Mapping[str, int], reasons: str) -> str:
+def funnel_section(steps: Sequence[Step], reasons: str) -> str:
     """Every step with what came in, what became of it, and whether that adds up.
 
     Args:
-        steps: in order.
-        num_bytes: that steps hand on, by their names, where that is known.
+        steps: in order, with their bytes.
         reasons: HTML that says why, for whoever asks.
     """
     head = ["step", "in", "", *STATES, "handed on", "length", "bytes", "check"]
@@ -40,7 +50,7 @@ def funnel_section(steps: Sequence[Step], num_bytes: Mapping[str, int], reasons:
         f"{text('kept' if name == 'ok' else name)}</th>"
         for place, name in enumerate(head)
     )
-    rows = "".join(_step(step, num_bytes.get(step.name)) for step in steps)
+    rows = "".join(_step(step) for step in steps)
     colours = legend(
         ("ok", "kept"), ("rejected", "rejected"), ("failed", "failed"), ("waiting", "waiting")
     )
@@ -55,7 +65,7 @@ def funnel_section(steps: Sequence[Step], num_bytes: Mapping[str, int], reasons:
     )
 
 
-def _step(step: Step, num_bytes: int | None) -> str:
+def _step(step: Step) -> str:
     counts = [(status, step.num(status)) for status in STATES]
     cells = "".join(
         f'<td class="num{" wide" if status in ("failed", "waiting") else ""}"'
@@ -71,11 +81,11 @@ def _step(step: Step, num_bytes: int | None) -> str:
     return (
         f'<tr data-step="{text(step.name)}"><td class="text step">{text(step.name)}</td>'
         f'<td class="num" data-status="in">{number(step.num_in)}'
-        f'<span class="wide"> {text(step.unit)}</span></td>'
+        f'<span class="wide"> {text(units_of(step.num_in, step.unit))}</span></td>'
         f'<td class="graph">{bar(counts, step.num_in)}</td>{cells}'
-        f'<td class="num wide">{number(step.num_out)} {text(unit)}</td>'
+        f'<td class="num wide">{text(counted(step.num_out, unit))}</td>'
         f'<td class="num">{length(3600 * step.hours_out)}</td>'
-        f'<td class="num wide">{"·" if num_bytes is None else size(num_bytes)}</td>'
+        f'<td class="num wide">{size(step.size_bytes_out) if step.size_bytes_out else "·"}</td>'
         f"<td>{check}</td></tr>"
     )
 
@@ -101,9 +111,9 @@ def subset_section(
         parts.append(f'<div class="figures">{"".join(ruled)}</div>')
     if free and num:
         parts.append(
-            f"<details{'' if ruled else ' open'}><summary>{len(free)} measures that no rule of "
-            f'{text(found.subset)} judges</summary><div class="figures">{"".join(free)}</div>'
-            "</details>"
+            f"<details{'' if ruled else ' open'}><summary>{counted(len(free), 'measures')} that no "
+            f"rule of {text(found.subset)} judges</summary>"
+            f'<div class="figures">{"".join(free)}</div></details>'
         )
     if step:
         parts += ["<h3>Why clips were rejected</h3>", reasons_table([step])]
@@ -111,8 +121,8 @@ def subset_section(
         parts.append(_posters(kept, rejected))
     seconds = float(found.seconds[found.is_kept].sum())
     lead = (
-        f"Keeps {number(int(found.is_kept.sum()))} of {number(num)} clips, {length(seconds)} of "
-        f"{length(float(found.seconds.sum()))}."
+        f"Keeps {number(int(found.is_kept.sum()))} of {counted(num, 'clips')}, "
+        f"{length(seconds)} of {length(float(found.seconds.sum()))}."
     )
     return section(f"subset-{found.subset}", f"Subset {found.subset}", *parts, lead=lead)
 
@@ -120,9 +130,9 @@ def subset_section(
 def _how_to_read(found: Verdicts) -> str:
     later = (
         " Duplicates, retrieval and review come after the rules and are asked again only by "
-        "<code>moviola select</code>: clips that they have not judged count as unknown, and those "
-        "they took out may come back when a threshold is narrowed. A clip let in may also push "
-        "out one that is kept."
+        "<code>moviola select</code>: clips that they have not judged count as unknown, and so do "
+        "those they took out, where these may come back. A clip let in or come back may also push "
+        "out some that are kept, as the better copy: then even fewer may be."
         if found.has_later
         else ""
     )

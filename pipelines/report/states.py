@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from curation import tables
 from curation.funnel import WAITING, Step
-from pipelines.report.html import length, number, text
+from curation.views import LATENTS
+from pipelines.report.html import counted, length, number, text, units_of
 
 
 class State(NamedTuple):
@@ -22,15 +23,17 @@ def key_figures(steps: Sequence[Step]) -> str:
     figures = []
     if sources := by_name.get("sources"):
         came = length(3600 * sources.hours_in)
-        figures.append(("came in", number(sources.num_in), f"files, {came}"))
+        files = units_of(sources.num_in, "files")
+        figures.append(("came in", number(sources.num_in), f"{files}, {came}"))
     if clips := by_name.get("clips"):
-        found = f"clips, {length(3600 * clips.hours_out)}"
+        found = f"{units_of(clips.num_out, 'clips')}, {length(3600 * clips.hours_out)}"
         figures.append(("found", number(clips.num_out), found))
     for step in steps:
         if step.name.startswith("selection/"):
             share = f"{100 * step.num_out / step.num_in:.0f} %, {length(3600 * step.hours_out)}"
             title = f"kept in {step.name.partition('/')[2]}"
-            figures.append((title, number(step.num_out), f"clips, {share}"))
+            kept = units_of(step.num_out, "clips")
+            figures.append((title, number(step.num_out), f"{kept}, {share}"))
     items = "".join(
         f"<div><dt>{text(title)}</dt><dd>{text(value)}<small>{text(more)}</small></dd></div>"
         for title, value, more in figures
@@ -54,10 +57,10 @@ def states(steps: Sequence[Step]) -> list[State]:
 def _not_adding_up(steps: Sequence[Step]) -> Iterator[State]:
     for step in steps:
         if not step.adds_up:
-            counted = sum(outcome.num for outcome in step.outcomes)
+            found = sum(outcome.num for outcome in step.outcomes)
             yield State(
-                f"{step.name} does not add up: {number(counted)} of {number(step.num_in)} "
-                f"{step.unit} are accounted for.",
+                f"{step.name} does not add up: {number(found)} of "
+                f"{counted(step.num_in, step.unit)} accounted for.",
                 "moviola verify says what is missing or counted twice.",
                 is_bad=True,
             )
@@ -69,7 +72,7 @@ def _failed(steps: Sequence[Step]) -> Iterator[State]:
         return
     whole = [step.name for step, num in failed if num == step.num_in]
     said = "; ".join(
-        f"{step.name}: {number(num)} of {number(step.num_in)} {step.unit}" for step, num in failed
+        f"{step.name}: {number(num)} of {counted(step.num_in, step.unit)}" for step, num in failed
     )
     title = f"All of {', '.join(whole)} failed." if whole else "Some inputs failed."
     yield State(
@@ -82,11 +85,13 @@ def _failed(steps: Sequence[Step]) -> Iterator[State]:
 def _waiting(steps: Sequence[Step]) -> Iterator[State]:
     waiting = [(step, step.num(WAITING)) for step in steps if step.num(WAITING)]
     if waiting:
-        said = "; ".join(f"{step.name}: {number(num)} {step.unit}" for step, num in waiting)
+        said = "; ".join(f"{step.name}: {counted(num, step.unit)}" for step, num in waiting)
+        # It need not be of a run that stopped: samples wait as well once a subset is decided again.
+        is_curated = any(not step.name.startswith(LATENTS) for step, _ in waiting)
+        way = "moviola curate and the recipe used last" if is_curated else "moviola encode"
         yield State(
             "Not everything is done yet.",
-            f"{said} wait. A run is at work or was interrupted; the same command goes on from "
-            "there.",
+            f"Waiting: {said}. If no run is at work, go on with {way}.",
         )
 
 
@@ -105,8 +110,8 @@ def _missing(steps: Sequence[Step]) -> Iterator[State]:
             most = ", ".join(f"{one.reason} ({number(one.num)})" for one in reasons[:3])
             yield State(
                 f"Subset {step.name.partition('/')[2]} keeps nothing.",
-                f"What rejects most of its {number(step.num_in)} clips: {most or 'nothing yet'}. "
-                "The thresholds below say what others would keep.",
+                f"What rejects most of its {counted(step.num_in, 'clips')}: "
+                f"{most or 'nothing yet'}. The thresholds below say what others would keep.",
             )
 
 
@@ -115,8 +120,8 @@ def _why_no_clips(by_name: dict[str, Step], clips: Step | None) -> str:
         videos = by_name.get("videos")
         if videos is None:
             return "No file is a video that can be read."
-        return f"{number(videos.num_in)} files were probed, and no video was accepted."
+        return f"Of {counted(videos.num_in, 'files')} that could be read, no video was accepted."
     done = clips.num(tables.OK)
     if clips.num(WAITING) and not done:
-        return f"{number(clips.num_in)} videos were accepted; none was decoded yet."
-    return f"{number(done)} of {number(clips.num_in)} videos were decoded; no shot gave a clip."
+        return f"Of {counted(clips.num_in, 'accepted videos')}, none was decoded yet."
+    return f"{number(done)} of {counted(clips.num_in, 'videos')} decoded; no shot gave a clip."

@@ -1,12 +1,17 @@
 """What a subset would keep at other thresholds of one rule, counted in bins.
 
-All else stays as in the recipe: the bins hold the clips that pass all other rules. Three kinds of
+All else stays as in the recipe: the bins hold the clips that pass all other rules. Four kinds of
 them are counted apart:
 
 - `kept`: what would be kept if the rule let it pass;
 - `open`: what nobody can say yet, since a score is missing that no model has given, or since what
   comes after the rules (duplicates, retrieval, review) has not been asked about the clip;
-- `gone`: what passed all rules and went after them. It may come back once another clip is gone.
+- `twin`: what went as a duplicate of a better clip. It may come back once that one is out, be it
+  lost to the rule or pushed out by a still better one that the rule lets in;
+- `gone`: what retrieval or review took out. It may come back once another clip is lost.
+
+So where duplicates alone come after the rules, no more is kept than the high number says. The low
+one holds as long as no clip that is let in or comes back is a better copy of several kept ones.
 """
 
 from collections.abc import Mapping
@@ -17,11 +22,12 @@ import numpy as np
 
 from curation import tables
 from curation.rules import MEASURES, NUMBERS, Rule
+from curation.subsets import DUPLICATE
 from pipelines.report.bins import Axis, Bins, Floats, as_measured, axis, binned
 from pipelines.report.verdicts import Flags, Verdicts, is_score
 from pipelines.spreads import SHOWN
 
-KINDS = ("kept", "open", "gone")
+KINDS = ("kept", "open", "twin", "gone")
 
 Count = tuple[int, float]
 """Clips and their seconds."""
@@ -78,9 +84,10 @@ class WhatIf:
         for kind in KINDS:
             more = [self.always[kind], *([self.missing[kind]] if is_off else [])]
             counts[kind] = _added(counts[kind], *more)
-        is_tighter = low > self.bounds[0] or high < self.bounds[1]
         num, seconds = counts["kept"]
-        extra = [counts["open"], self.unmeasured, *([counts["gone"]] if is_tighter else [])]
+        extra = [counts["open"], self.unmeasured]
+        extra += [counts["twin"]] if (low, high) != self.bounds else []
+        extra += [counts["gone"]] if low > self.bounds[0] or high < self.bounds[1] else []
         high_num, high_s = _added(counts["kept"], *extra)
         return Kept(num, high_num, seconds, high_s)
 
@@ -167,7 +174,8 @@ def _kinds(found: Verdicts, rule: str | None) -> dict[str, Flags]:
     passes = found.passes_others(rule)
     is_open = passes & ~found.is_kept & ~found.is_gone & (found.is_unsure(rule) | found.has_later)
     gone = passes & found.is_gone
-    return {"kept": passes & ~is_open & ~gone, "open": is_open, "gone": gone}
+    twin = gone & (found.reasons == DUPLICATE)
+    return {"kept": passes & ~is_open & ~gone, "open": is_open, "twin": twin, "gone": gone & ~twin}
 
 
 def _count(seconds: Floats, where: Flags) -> Count:

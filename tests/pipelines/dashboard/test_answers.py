@@ -23,12 +23,13 @@ def test_what_json_lacks_becomes_null_or_text():
     json.dumps(found, allow_nan=False)
 
 
-def test_arrays_are_aligned_whatever_the_head():
-    for width in range(8):
-        body = arrays({"x": "ä" * width}, numbers=np.arange(3.0)).body
-        length = int.from_bytes(body[:4], "little")
-        assert (4 + length) % 4 == 0
-        assert np.frombuffer(body[4 + length :], "<f4").tolist() == [0, 1, 2]
+def test_arrays_follow_their_head_in_their_own_type():
+    body = arrays({"x": "ä"}, one=np.arange(3.0), two=np.array([0.1], np.float32)).body
+    length = int.from_bytes(body[:4], "little")
+    head = json.loads(body[4 : 4 + length])
+    assert head == {"x": "ä", "arrays": [["one", 3, 8], ["two", 1, 4]]}
+    assert np.frombuffer(body, "<f8", 3, 4 + length).tolist() == [0, 1, 2]
+    assert np.frombuffer(body, "<f4", 1, 4 + length + 24).tolist() == [np.float32(0.1)]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from pipelines.dashboard.filters import SubsetQuery, changed_rules, with_changes
 from pipelines.dashboard.index import Index
 from pipelines.dashboard.judged import judged_sql
 from pipelines.dashboard.what_if import MeasureQuery, set_arguments, values, what_if, wilson
+from pipelines.queries import subset_recipe
 from pipelines.recipe import load_recipe
 from pipelines.workspace import Workspace
 from tests import verdicts
@@ -85,6 +86,32 @@ def short(reason):
     return "bucket" if reason.startswith("bucket:") else reason
 
 
+def again(subset, clips, why, of):
+    """Clips that are kept at least and at most once what comes after the rules is judged again."""
+    lost = {clip.row["clip_id"] for clip in of["lost"]}
+    returning = [
+        clip
+        for clip in clips
+        if clip.is_later
+        and why[id(clip)] is None
+        and (
+            clip.duplicate_of in lost
+            if clip.verdict_reason.startswith("duplicate")
+            else lost and clip.verdict_reason.startswith("retrieval")
+        )
+    ]
+    least = len(of["kept"]) + (0 if has_later(subset) else len(of["gained"]))
+    return {
+        "least": least,
+        "most": len(of["kept"] + of["gained"] + of["unknown"] + returning),
+    }
+
+
+def has_later(subset):
+    rules, recipe = rules_of(subset), subset_recipe(SUBSETS[subset][1](), subset)
+    return rules.retrieval or rules.review or recipe.get("selection", {}).get("duplicates")
+
+
 @settings(max_examples=60, deadline=None)
 @given(A_QUESTION)
 def test_a_what_if_is_what_judging_every_clip_gives(asked):
@@ -102,6 +129,7 @@ def test_a_what_if_is_what_judging_every_clip_gives(asked):
     assert found["after"] == amount(of["kept"] + of["gained"])
     assert found["known"] == len(of["kept"] + of["gained"])
     assert found["most"] == found["known"] + len(of["unknown"])
+    assert found["again"] == again(subset, clips, why, of)
     after = Counter(
         short(why[id(clip)] or clip.verdict_reason)
         for clip in clips
@@ -148,7 +176,7 @@ def test_the_values_of_a_drag_count_what_a_what_if_counts(asked, data):
     assert found["exempt_hours"] == pytest.approx(sum(clip.hours for clip in exempt))
     for name, reason in (("known", None), ("unknown", "unknown")):
         pairs = sorted(
-            (np.float32(clip.row[measure]), clip.hours)
+            (float(clip.row[measure]), clip.hours)
             for clip, why in passing
             if why == reason and clip not in exempt and not verdicts.is_missing(clip.row[measure])
         )
@@ -219,16 +247,20 @@ def sampled_board(seed):
     known |= {"content_width": "NULL", "content_height": "NULL", "is_image": "false"}
     known |= {"motion_vmaf": "motion_vmaf::FLOAT", "aesthetic": "nullif(aesthetic, 'nan')::FLOAT"}
     connection = duckdb.connect()
+    names = np.arange(3_000).astype(str)
+    given |= {"clip_id": names, "duplicate_of": np.where(doubled, names[0], "")}
     connection.register("given", given)
     register_bucket_reason(connection, RULES.buckets)
     columns = ", ".join(f"{sql} AS {name}" for name, sql in known.items())
     connection.execute(
         f"""CREATE TABLE decided_0 AS SELECT *, {judged_sql(RULES)} FROM (SELECT {columns},
+            clip_id, nullif(duplicate_of, '') AS duplicate_of,
             nullif(why, '') AS verdict_reason, if(why = '', 'ok', 'rejected') AS verdict,
             audit AND why <> '' AS audit, scored AS is_scored FROM given)"""  # noqa: S608
     )
     connection.execute(
-        "CREATE TABLE subsets AS SELECT 'all' AS subset, 0 AS place, $rules AS settings",
+        """CREATE TABLE subsets AS
+        SELECT 'all' AS subset, 0 AS place, $rules AS settings, true AS has_duplicates""",
         {"rules": RULES.model_dump_json()},
     )
     board = Board(Workspace("/nowhere"))

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,15 +14,19 @@ import pyarrow as pa
 import pytest
 
 from curation import tables
-from curation.funnel import funnel
+from curation.funnel import Outcome, Step, funnel
 from pipelines.queries import open_views
 from pipelines.report import page as report_page
+from pipelines.report.charts import kept_text
 from pipelines.report.files import write_report
 from pipelines.report.html import length, size
+from pipelines.report.sections import funnel_section, reasons_table
+from pipelines.report.states import key_figures, states
+from pipelines.report.what_if import Kept
 from pipelines.run import Run
 from pipelines.workspace import Workspace
 from tests.pipelines.test_workspace import bucket  # noqa: F401 - a fixture
-from tests.workspaces import add_scores, curate, small_workspace
+from tests.workspaces import SUBSETS, add_scores, curate, decide_again, small_workspace
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>\x1b[2J\u202e $title ${x}'
 
@@ -97,7 +102,7 @@ def test_the_funnel_is_that_of_the_tables(text):
     page = Page(text)
     rows = dict(re.findall(r'<tr data-step="([^"]+)"><td class="text step">(.*?)</tr>', text))
     with open_views(small_workspace()) as connection:
-        steps = funnel(connection)
+        steps = funnel(connection, sized=True)
     assert list(rows) == [step.name for step in steps]
     for step in steps:
         cells = dict(re.findall(r'data-status="(\w+)">([\d,]+)', rows[step.name]))
@@ -108,12 +113,11 @@ def test_the_funnel_is_that_of_the_tables(text):
             if step.num(status)
         }
         assert length(3600 * step.hours_out) in rows[step.name]
+        told = re.findall(r'<td class="num wide">([^<]+)</td>', rows[step.name])[-1]
+        assert told == (size(step.size_bytes_out) if step.size_bytes_out else "·"), step.name
         assert "adds up" in rows[step.name]
     assert {row["data-reason"] for row in page.all("tr", **{"data-step": "selection/256p"})
             if "data-reason" in row} == {"motion"}  # fmt: skip
-    files = sum(path.stat().st_size for path in Path(small_workspace().uri, "shards/256p")
-                .glob("*.parquet"))  # fmt: skip
-    assert size(files) in rows["shards/256p"]
 
 
 def test_histograms_start_at_the_recipe_and_can_be_moved_without_a_mouse(text):
@@ -231,6 +235,45 @@ def test_without_its_recipe_a_subset_has_no_thresholds_to_try(workspace):
     assert 'class="what-if"' not in text
     assert "its thresholds cannot be tried" in text
     assert "Keeps 2 of 3 clips" in text
+
+
+def test_samples_that_wait_for_a_subset_decided_again_are_of_no_run(workspace):
+    table = workspace.table("selection")
+    rows = table.read().to_pylist()
+    with Run(workspace, command="moviola select") as run:
+        again = [row | {"status": "ok", "reason": None, "bucket": "x"} for row in rows]
+        table.replace(pa.Table.from_pylist(again, schema=tables.SELECTION), run.metadata)
+    text = report_page.report_page(workspace)
+    assert "Waiting: shards/256p: 1 clip; shards/strict: 3 clips. If no run is at work, go" in text
+    assert "was interrupted" not in text
+
+
+def test_what_comes_after_the_rules_is_told_of_each_subset_by_its_own_recipe(workspace):
+    decide_again(workspace, "256p", duplicates={})
+    decide_again(workspace, "strict")
+    text = report_page.report_page(workspace)
+    of_subset = {name: text.partition(f'<section id="subset-{name}">')[2] for name in SUBSETS}
+    told = {name: "review come after the rules" in section.partition("</section>")[0]
+            for name, section in of_subset.items()}  # fmt: skip
+    assert told == {"256p": True, "strict": False}
+
+
+@pytest.mark.parametrize("status", ["ok", "rejected", "failed", "waiting"])
+def test_what_there_is_one_of_is_not_told_in_the_plural(status):
+    names = {"sources": "files", "videos": "files", "clips": "videos", "scores": "clips",
+             "selection/a": "clips", "shards/a": "clips", "latents/a": "clips"}  # fmt: skip
+    num_out = int(status == "ok")
+    steps = [
+        Step(name, unit, 1, 0.0, (Outcome(status, "why", 1, 0.0),), num_out, 0.0, 0.0)
+        for name, unit in names.items()
+    ]
+    for shown in (steps, steps[:1], steps[:2], steps[:3], [replace(steps[0], outcomes=())]):
+        told = [key_figures(shown), funnel_section(shown, reasons_table(shown))]
+        told += [f"{state.title} {state.advice}" for state in states(shown)]
+        told.append(kept_text(Kept(0, 1, 0.0, 1.0), 1))
+        seen = " ".join(Page(" ".join(told)).texts)
+        assert re.search(r"\b1\s+(?:clip|file|video)\b", seen)
+        assert not re.search(r"\b1\s+(?:accepted )?(?:clip|file|video)s\b", seen)
 
 
 def test_before_there_are_shards_there_is_a_page_and_no_card(tmp_path):

@@ -152,7 +152,7 @@ def test_clips_that_no_model_looked_at_make_the_answer_a_range(all_scored):
     assert ranges > 2
 
 
-def test_what_went_as_a_duplicate_stays_out_until_a_threshold_narrows(all_scored):
+def test_what_went_as_a_duplicate_stays_out_until_a_threshold_moves(all_scored):
     selection = chosen(SUBSET, *all_scored)
     rows = selection.to_pylist()
     gone = next(row for row in rows if row["status"] == "ok" and row["clip_id"] > f"{1:016x}")
@@ -162,11 +162,66 @@ def test_what_went_as_a_duplicate_stays_out_until_a_threshold_narrows(all_scored
     border = what_ifs(now)[0]
     low, high = border.bounds
     assert border.kept(low, high).low == border.kept(low, high).high == now.is_kept.sum()
-    assert border.bins["gone"].within(low, high)[0] == 1
+    assert border.bins["twin"].within(low, high)[0] == 1
     wider = border.kept(low, len(border.axis.edges) - 1)
-    assert wider.low == now.is_kept.sum() < wider.high
+    assert wider.low == now.is_kept.sum()
+    # It comes back if the one that was kept for it is pushed out by one that is let in.
+    let_in = border.bins["open"].within(low, len(border.axis.edges) - 1)[0]
+    assert wider.high == wider.low + let_in + border.missing["open"][0] + 1
     whole = [border.kept(low, edge) for edge in range(high)]
     assert any(kept.high == kept.low + 1 for kept in whole)
+
+
+def without_near(selection, near):
+    """The selection with the better of two near clips kept, ids in falling order."""
+    rows, kept = selection.to_pylist(), []
+    for row in sorted(rows, key=lambda row: row["clip_id"], reverse=True):
+        if row["status"] == "ok" and any(row["clip_id"] in near[other] for other in kept):
+            row |= {"status": "rejected", "reason": "duplicate"}
+        elif row["status"] == "ok":
+            kept.append(row["clip_id"])
+    return pa.Table.from_pylist(rows, schema=tables.SELECTION)
+
+
+def test_no_more_is_kept_than_it_says_where_duplicates_are_decided_again(all_scored):
+    random = np.random.default_rng(5)
+    ids = chosen(SUBSET, *all_scored)["clip_id"].to_pylist()
+    near = {clip_id: set() for clip_id in ids}
+    for one, other in random.choice(ids, (400, 2)).tolist():
+        near[one].add(other)
+        near[other].add(one)
+    selection = without_near(chosen(SUBSET, *all_scored), near)
+    now = found(*all_scored, selection=selection, has_later=True)
+    came_back = 0
+    for one in what_ifs(now):
+        for low, high in places(one, random):
+            kept = one.kept(low, high)
+            real = without_near(chosen(with_bounds(one, low, high), *all_scored), near)
+            num, _ = kept_seconds(real, all_scored[0])
+            assert num <= kept.high, (one.rule or one.measure, low, high)
+            came_back += num > kept.low
+    assert came_back > 5
+
+
+def test_duplicates_come_back_when_a_better_copy_of_the_kept_one_is_let_in(all_scored):
+    def kept(subset):
+        verdicts_of = chosen(subset, *all_scored)
+        return verdicts_of.filter(pc.equal(verdicts_of["status"], "ok"))["clip_id"].to_pylist()
+
+    border = what_ifs(found(*all_scored))[0]
+    low, last = border.bounds[0], len(border.axis.edges) - 1
+    wider = with_bounds(border, low, last)
+    let_in = max(set(kept(wider)) - set(kept(SUBSET)))
+    *twins, best = sorted(clip_id for clip_id in kept(SUBSET) if clip_id < let_in)[:3]
+    near = {clip_id: set() for clip_id in kept(wider)} | {let_in: {best}, best: {let_in, *twins}}
+    near |= {clip_id: {best} for clip_id in twins}
+    selection = without_near(chosen(SUBSET, *all_scored), near)
+    border = what_ifs(found(*all_scored, selection=selection, has_later=True))[0]
+    real = without_near(chosen(wider, *all_scored), near)
+    num, seconds = kept_seconds(real, all_scored[0])
+    said = border.kept(low, last)
+    assert num <= said.high
+    assert seconds <= said.high_s + 1e-6
 
 
 def test_a_workspace_without_clips_has_histograms_of_its_rules(all_scored):
