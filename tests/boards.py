@@ -1,5 +1,6 @@
 """Dashboards without a browser: boards over made workspaces, and one that answers over HTTP."""
 
+import asyncio
 import contextlib
 import functools
 import http.client
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import uvicorn
+from starlette.responses import Response, StreamingResponse
 
 from benchmarks.speed.made_workspace import make_workspace
 from curation import tables
@@ -21,6 +23,7 @@ from curation.buckets import BucketSettings
 from curation.selection import SelectionSettings, SubsetSettings, candidates, select
 from pipelines.dashboard.app import dashboard_app
 from pipelines.dashboard.board import Board
+from pipelines.dashboard.origins import origin_of
 from pipelines.run import Run
 from pipelines.workspace import Workspace
 from tests import media
@@ -147,13 +150,31 @@ class Site:
             return Answer(answer.status, found, answer.read())
 
 
+def body_of(answer: Response) -> bytes:
+    """What the response of a panel's function holds, also where it is sent in parts."""
+    if not isinstance(answer, StreamingResponse):
+        return bytes(answer.body)
+    parts = answer.body_iterator
+
+    async def joined() -> bytes:
+        return b"".join([bytes(part) async for part in parts])
+
+    return asyncio.run(joined())
+
+
 @contextlib.contextmanager
-def site(board: Board, token: str | None = None, routes: list[Any] | None = None) -> Iterator[Site]:
-    """Serves a board; `routes` are added to those of the application."""
+def site(
+    board: Board,
+    token: str | None = None,
+    routes: list[Any] | None = None,
+    origins: tuple[str, ...] = (),
+) -> Iterator[Site]:
+    """Serves a board; `routes` and `origins` are added to those of the application."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     served = Site(listening.getsockname()[1])
-    app = dashboard_app(board, frozenset({served.host}), token)
+    reached = {origin_of(f"http://{served.host}"), *map(origin_of, origins)}
+    app = dashboard_app(board, reached, token)
     app.router.routes.extend(routes or [])
     config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
     server = uvicorn.Server(config)

@@ -1,6 +1,6 @@
 """The dashboard as a Starlette application: a page, its files, and JSON for its panels."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,17 +14,18 @@ from starlette.staticfiles import StaticFiles
 from pipelines.dashboard.answers import unexpected
 from pipelines.dashboard.board import Board
 from pipelines.dashboard.guards import Guards
+from pipelines.dashboard.origins import Origin
 from pipelines.dashboard.routes import ROUTES
 
 STATIC = Path(__file__).parent / "static"
 
 
-def dashboard_app(board: Board, hosts: frozenset[str], token: str | None = None) -> Starlette:
+def dashboard_app(board: Board, origins: Collection[Origin], token: str | None = None) -> Starlette:
     """The application.
 
     Args:
         board: what is shown; it is entered and left with the application.
-        hosts: the values of `Host` that are this server, such as `127.0.0.1:8000`.
+        origins: of the pages of this server, such as `http://127.0.0.1:8000`.
         token: that requests have to bring; None asks for none.
     """
 
@@ -39,7 +40,7 @@ def dashboard_app(board: Board, hosts: frozenset[str], token: str | None = None)
             Mount("/static", StaticFiles(directory=STATIC), name="static"),
             *ROUTES,
         ],
-        middleware=[Middleware(Guards, hosts=hosts, token=token)],
+        middleware=[Middleware(Guards, origins=origins, token=token)],
         exception_handlers={Exception: unexpected},
         lifespan=lifespan,
     )

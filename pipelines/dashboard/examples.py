@@ -1,11 +1,7 @@
 """Clips to look at: those of a filter, in an order, a page at a time; their ids to save."""
 
-import io
 from typing import Any, Literal
 
-import pyarrow as pa
-import pyarrow.csv as pc_csv
-import pyarrow.parquet as pq
 from pydantic import Field
 from starlette.responses import Response
 
@@ -15,6 +11,7 @@ from pipelines.dashboard.answers import get
 from pipelines.dashboard.board import Board
 from pipelines.dashboard.filters import ClipFilter, checked_measure, condition_of
 from pipelines.dashboard.orders import Order, order_of
+from pipelines.dashboard.table_file import table_file
 from pipelines.dashboard.what_if import settings_of
 
 MOST_EXPORTED = 5_000_000
@@ -140,20 +137,6 @@ def export(board: Board, asked: ExportQuery) -> Response:
 def _order(board: Board, asked: ClipFilter, settings: SubsetSettings) -> Order:
     spreads = board.ask("SELECT measure, high - low AS width FROM spreads WHERE high > low")
     return order_of(asked, settings, {row["measure"]: row["width"] for row in spreads})
-
-
-def table_file(table: pa.Table, name: str, kind: Literal["csv", "parquet"]) -> Response:
-    """A table as a file to save."""
-    buffer = io.BytesIO()
-    if kind == "csv":
-        pc_csv.write_csv(table, buffer)
-    else:
-        pq.write_table(table, buffer)
-    return Response(
-        buffer.getvalue(),
-        media_type="text/csv" if kind == "csv" else "application/vnd.apache.parquet",
-        headers={"content-disposition": f'attachment; filename="{name}.{kind}"'},
-    )
 
 
 ROUTES = [

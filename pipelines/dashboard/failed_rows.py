@@ -9,10 +9,11 @@ from starlette.responses import Response
 from pipelines.dashboard import problems, remedies
 from pipelines.dashboard.answers import get
 from pipelines.dashboard.board import Board
-from pipelines.dashboard.examples import MOST_EXPORTED, table_file
+from pipelines.dashboard.examples import MOST_EXPORTED
 from pipelines.dashboard.filters import Query
 from pipelines.dashboard.index import Index
 from pipelines.dashboard.recent import Recent
+from pipelines.dashboard.table_file import table_file
 
 MOST_GROUPS = 50
 
@@ -65,11 +66,11 @@ def rows(board: Board, asked: RowPage) -> dict[str, Any]:
     """
     index = board.index
     sized = {"size": asked.size, "skipped": asked.page * asked.size}
-    page = "SELECT *, count(*) OVER () AS num FROM ({}) ORDER BY key LIMIT $size OFFSET $skipped"
+    page = "FROM ({}) ORDER BY key LIMIT $size OFFSET $skipped"
     found = _asked(board, index, asked, page, sized).to_pylist()
+    [total] = _asked(board, index, asked, "SELECT count(*) AS num FROM ({})", {}).to_pylist()
     told = [with_commands(board, index, asked.stage, row) for row in found]
-    num = max((row.pop("num") for row in told), default=0)
-    return {"num": num, "rows": told, "page": asked.page, "size": asked.size}
+    return {"num": total["num"], "rows": told, "page": asked.page, "size": asked.size}
 
 
 def export(board: Board, asked: RowExport) -> Response:

@@ -12,7 +12,7 @@ from pipelines.dashboard.answers import get
 from pipelines.dashboard.board import Board
 from pipelines.dashboard.comparison import ComparisonQuery, Pair, hours_of, pair_of
 from pipelines.dashboard.decisions import ABSENT, KEPT
-from pipelines.dashboard.examples import table_file
+from pipelines.dashboard.table_file import table_file
 
 ANY_RULE = "any-rule"
 """Rejected, whatever the reason; no rule has a name with a dash."""
