@@ -21,7 +21,7 @@ from urllib.parse import unquote_to_bytes
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store
+from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, ObjectStore, S3Store
 
 _SCHEMES = {
     **dict.fromkeys(("s3", "s3a"), S3Store),
@@ -31,6 +31,8 @@ _SCHEMES = {
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
 _FETCH_BYTES = 8 << 20
+_SILENCE = "60s"
+"""How long a store that is read may send nothing, before the request is tried again."""
 
 StorageError = (OSError, BaseError)
 """What the functions here raise when the storage fails; a missing file is a `FileNotFoundError`."""
@@ -125,7 +127,7 @@ def check_remote(uri: str) -> None:
 
 
 def store_for(uri: str) -> ObjectStore:
-    """The object store rooted at a folder (made where it is missing) or a prefix.
+    """The object store rooted at a folder (made where it is missing) or a prefix, for writing.
 
     Raises:
         ValueError: the scheme is none of s3, gs, az.
@@ -133,6 +135,18 @@ def store_for(uri: str) -> ObjectStore:
     if scheme_of(uri) is None:
         return LocalStore(path_of(uri), mkdir=True)
     return _remote_store(*_split(uri))
+
+
+def reading_store(uri: str) -> ObjectStore:
+    """The object store rooted at a folder or a prefix, for reading: a missing folder is empty.
+
+    Raises:
+        ValueError: the scheme is none of s3, gs, az.
+    """
+    if scheme_of(uri) is not None:
+        return _remote_store(*_split(uri), for_reading=True)
+    path = path_of(uri)
+    return LocalStore(path) if path.exists() else MemoryStore()
 
 
 def _split(uri: str) -> tuple[str, str, str]:
@@ -147,13 +161,17 @@ def _split(uri: str) -> tuple[str, str, str]:
 
 
 @functools.lru_cache(64)
-def _remote_store(scheme: str, bucket: str, prefix: str) -> ObjectStore:
+def _remote_store(scheme: str, bucket: str, prefix: str, for_reading: bool = False) -> ObjectStore:
+    # One request must carry a whole file; the default is 30 s. While one is sent, nothing is to be
+    # read. As `client_options` these would replace what the environment says of the client, such as
+    # `AWS_ALLOW_HTTP`.
+    config = {"timeout": "30m", "connect_timeout": "20s"}
+    if for_reading:
+        config["read_timeout"] = _SILENCE
     store: ObjectStore = _SCHEMES[scheme](
         bucket,
         prefix=prefix.strip("/") or None,
-        # One request must carry a whole file; the default is 30 s. As `client_options` these would
-        # replace what the environment says of the client, such as `AWS_ALLOW_HTTP`.
-        config={"timeout": "30m", "connect_timeout": "20s"},
+        config=config,
         retry_config={"max_retries": 10, "retry_timeout": timedelta(minutes=3)},
     )
     return store

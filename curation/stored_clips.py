@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.media.rendering import Picture
-from curation.storage import store_for
+from curation.storage import reading_store
 
 
 class StoredClip(NamedTuple):
@@ -43,7 +43,7 @@ def stored_clips(
     columns = ["video_id", *(f"clips.list.element.{field}" for field in fields), "frames"]
     found: dict[str, StoredClip] = {}
     for part in parts:
-        content = obstore.get(store_for(clips_uri), part).bytes()
+        content = obstore.get(reading_store(clips_uri), part).bytes()
         file = pq.ParquetFile(pa.BufferReader(content))
         for rows in file.iter_batches(batch_size=1, columns=columns):
             if rows["video_id"][0].as_py() not in videos:

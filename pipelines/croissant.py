@@ -131,7 +131,7 @@ def _files(table: Table, known: Mapping[str, tuple[int, str]]) -> Iterator[dict[
     """A FileObject for each committed file of samples that are `ok`."""
     with storage_errors(table.uri):
         added = pa.table(table.delta().get_add_actions())
-    store = table.workspace.store(table.name)
+    store = table.workspace.reading_store(table.name)
     listed = zip(added["path"].to_pylist(), added["size_bytes"].to_pylist(), strict=True)
     for path, size in sorted(listed):
         if "/" in path:

@@ -7,6 +7,7 @@ import duckdb
 from curation import tables
 from curation.funnel import Step
 from pipelines.escaping import printable
+from pipelines.report.html import counted
 
 
 def responsible(
@@ -26,7 +27,7 @@ def responsible(
         "SELECT DISTINCT unnest(models) FROM scores UNION SELECT model FROM captions ORDER BY 1"
     ).fetchall()
     removed = [
-        f"{step.name}: {outcome.num:,} of {step.num_in:,} {step.unit} {outcome.status}"
+        f"{step.name}: {outcome.num:,} of {counted(step.num_in, step.unit)} {outcome.status}"
         f"{f', {printable(outcome.reason)}' if outcome.reason else ''}"
         for step in steps
         for outcome in step.outcomes
@@ -37,7 +38,7 @@ def responsible(
         GROUP BY ALL ORDER BY ALL"""
     ).fetchall()
     from_sources = "; ".join(
-        f"{printable(name)} ({videos:,} videos, {samples:,} samples)"
+        f"{printable(name)} ({counted(videos, 'videos')}, {counted(samples, 'samples')})"
         for name, videos, samples in sources
     )
     return {
@@ -56,8 +57,8 @@ def responsible(
             *(removed or ["nothing was removed"]),
         ],
         "rai:dataAnnotationProtocol": [
-            f"Captioner {printable(who)}: {count:,} captions by {printable(model)}, prompt "
-            f"{printable(prompt or 'none')}"
+            f"Captioner {printable(who)}: {counted(count, 'captions')} by {printable(model)}, "
+            f"prompt {printable(prompt or 'none')}"
             for who, model, prompt, count in written
         ]
         or ["The samples have no captions."],

@@ -17,6 +17,7 @@ from typing import Self
 
 import obstore
 from obstore.exceptions import AlreadyExistsError
+from obstore.store import ObjectStore
 
 from pipelines.workspace import FencedError, StorageError, Workspace, storage_errors
 
@@ -99,11 +100,7 @@ class Lease:
 
     def holder(self) -> Holder | None:
         """The run that the lease names now; None when there is none."""
-        try:
-            content = bytes(obstore.get(self._store, LEASE).bytes())
-        except FileNotFoundError:
-            return None
-        return Holder(**json.loads(content))
+        return _holder(self._store)
 
     def check(self) -> None:
         """Raises FencedError when another run has taken the workspace over."""
@@ -130,6 +127,27 @@ class Lease:
                 return
             self._holder = Holder(**{**asdict(self._holder), "heartbeat": _now()})
             self._put(create=False)
+
+
+def held_by(workspace: Workspace) -> Holder | None:
+    """The run that the lease of a workspace names, dead or alive; None where there is no lease.
+
+    Raises:
+        StorageError: it cannot be read, or is none.
+    """
+    with storage_errors(f"{workspace.uri}/{LEASE}"):
+        try:
+            return _holder(workspace.reading_store())
+        except (ValueError, TypeError) as error:
+            raise StorageError(f"{workspace.uri}/{LEASE} is no lease: {error}") from error
+
+
+def _holder(store: ObjectStore) -> Holder | None:
+    try:
+        content = bytes(obstore.get(store, LEASE).bytes())
+    except FileNotFoundError:
+        return None
+    return Holder(**json.loads(content))
 
 
 def process_mark(pid: int) -> str:

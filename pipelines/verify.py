@@ -14,7 +14,6 @@ What is checked, and would be reported:
 - *stray*: a Parquet file beside the samples that no table names, which other readers would take in.
 """
 
-import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -31,7 +30,7 @@ from curation.caption_reviews import VERDICTS
 from curation.funnel import WAITING, Step, funnel
 from curation.views import CAPTIONS, LATENTS, SHARDS, view_of
 from pipelines.latent_arrays import latent_problems
-from pipelines.lease import LEASE, Holder
+from pipelines.lease import held_by
 from pipelines.queries import open_views, table_names
 from pipelines.workspace import Table, Workspace, storage_errors
 
@@ -233,7 +232,7 @@ def _query_findings(
 def _file_findings(table: Table, done: Verification) -> Iterator[Finding]:
     """What is wrong with the files of one table; counts what was read into `done`."""
     with storage_errors(table.uri):
-        listed = obstore.list(table.workspace.store(table.name))
+        listed = obstore.list(table.workspace.reading_store(table.name))
         sizes = {found["path"]: found["size"] for chunk in listed for found in chunk}
         parts = pa.table(table.delta().get_add_actions()).to_pylist()
         dataset = table.dataset()
@@ -293,9 +292,5 @@ def _latent_findings(rows: pa.RecordBatch, subject: str) -> Iterator[Finding]:
 
 def _is_written_to(workspace: Workspace) -> bool:
     """Whether a run is at work, whose uncommitted files are no strays."""
-    with storage_errors(workspace.uri):
-        try:
-            content = bytes(obstore.get(workspace.store(), LEASE).bytes())
-        except FileNotFoundError:
-            return False
-    return not Holder(**json.loads(content)).is_dead()
+    held = held_by(workspace)
+    return held is not None and not held.is_dead()

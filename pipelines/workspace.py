@@ -8,22 +8,26 @@ import errno
 import os
 import random
 import re
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+import obstore
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.fs import DeltaStorageHandler
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
-from curation.storage import is_remote, make_durable, store_for
+from curation.storage import is_remote, make_durable, reading_store, store_for
+from curation.stored_object import StoredObject
 from curation.views import LATENTS, SHARDS
 
 Metadata = dict[str, str]
@@ -32,6 +36,11 @@ Metadata = dict[str, str]
 TABLE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)?")
 
 APPEND_TRIES = 5
+
+_MISREAD = re.compile(r"[%#?\\\[\]^|\x00-\x1f\x7f\ud800-\udfff]")
+"""What delta-rs takes for something else, or stumbles over, in the path of a table."""
+
+_COMMITTED = re.compile(r"_delta_log/\d{20}\.(json|checkpoint\b.*\.parquet)")
 
 
 class StorageError(RuntimeError):
@@ -52,19 +61,26 @@ class Workspace:
         text = str(uri).removeprefix("file://").rstrip("/")
         self.is_remote = is_remote(text)
         self.uri = text if self.is_remote else str(Path(text).absolute())
-        if "%" in self.uri:
-            # delta-rs would take `%20` for a space, and write beside the directory it lists.
-            raise ValueError(f"a workspace cannot have '%' in its path: {self.uri}")
+        if misread := _MISREAD.search(self.uri):
+            # delta-rs would take `%20` for a space, and write beside the directory it lists; of
+            # what follows a `?` it sees neither the history nor the settings.
+            raise ValueError(f"a workspace cannot have {misread[0]!r} in its path: {self.uri!r}")
 
     def table(self, name: str) -> "Table":
         """The table of this name, such as `clips` or `shards/256p`; it need not exist yet."""
         return Table(self, name)
 
     def store(self, name: str = "") -> ObjectStore:
-        """The objects below `<workspace>/<name>`."""
+        """The objects below `<workspace>/<name>`, to write some; a missing folder is made."""
         uri = f"{self.uri}/{name}".rstrip("/")
         with storage_errors(uri):
             return store_for(uri)
+
+    def reading_store(self, name: str = "") -> ObjectStore:
+        """The objects below `<workspace>/<name>`, to read; a missing folder is empty."""
+        uri = f"{self.uri}/{name}".rstrip("/")
+        with storage_errors(uri):
+            return reading_store(uri)
 
 
 class Table:
@@ -96,7 +112,9 @@ class Table:
     def exists(self) -> bool:
         """Whether something was ever committed to it."""
         with storage_errors(self.uri):
-            return DeltaTable.is_deltatable(self.uri)
+            # `DeltaTable.is_deltatable` keeps Python's lock while it waits for the storage.
+            listed = obstore.list(self.workspace.reading_store(self.name), prefix="_delta_log")
+            return any(_COMMITTED.fullmatch(entry["path"]) for page in listed for entry in page)
 
     def delta(self, version: int | None = None) -> DeltaTable:
         """The Delta table as it is now, or as it was at a version that still has its files."""
@@ -106,9 +124,11 @@ class Table:
     def dataset(self, version: int | None = None) -> ds.Dataset:
         """The committed rows as an Arrow dataset, for DuckDB or a scan; nothing is read yet."""
         delta = self.delta(version)
-        if self.workspace.is_remote:
-            return delta.to_pyarrow_dataset()
-        files = pafs.SubTreeFileSystem(self.uri, pafs.LocalFileSystem())
+        files = (
+            pafs.PyFileSystem(_RemoteFiles(self))
+            if self.workspace.is_remote
+            else pafs.SubTreeFileSystem(self.uri, pafs.LocalFileSystem())
+        )
         return delta.to_pyarrow_dataset(filesystem=files)
 
     def read(
@@ -221,6 +241,17 @@ class Table:
         return bool(self.read(filter=chosen).equals(table))
 
 
+class _RemoteFiles(DeltaStorageHandler):
+    """The files of a table in an object store; other threads run while it waits for the store."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(table.uri)
+        self._store = table.workspace.reading_store(table.name)
+
+    def open_input_file(self, path: str) -> pa.PythonFile:
+        return pa.PythonFile(StoredObject(self._store, path), mode="r")
+
+
 def log_entry(table_uri: str, version: int) -> str:
     """The file of the Delta log that one commit wrote."""
     return f"{table_uri}/_delta_log/{version:020d}.json"
@@ -256,18 +287,45 @@ def storage_errors(uri: str, need_bytes: int | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, DeltaError, BaseError) as error:
+    except (OSError, DeltaError, BaseError, pa.ArrowInvalid) as error:
+        # Arrow calls a file that is cut short "invalid".
         if isinstance(error, CommitFailedError):
             raise
         _raise_storage_error(uri, need_bytes, error)
+
+
+@contextmanager
+def reading_file(table: Table, file: str) -> Iterator[None]:
+    """Turns what the reading of one of a table's files raises into a `StorageError` that names it.
+
+    Args:
+        table: the table.
+        file: of it, relative to it.
+    """
+    try:
+        yield
+    except (OSError, BaseError, pa.ArrowInvalid) as error:
+        raise unreadable(table.workspace, f"{table.uri}/{file}", error) from error
+
+
+def unreadable(workspace: Workspace, what: str, error: object) -> StorageError:
+    """The error that rows of a workspace are missing, damaged or cannot be read."""
+    said = _plain(error).rstrip(".")
+    return StorageError(
+        f"{what} cannot be read: {said}. `moviola verify {shlex.quote(workspace.uri)}` says more"
+    )
+
+
+def _plain(error: object) -> str:
+    """A message on one line, without colours."""
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
 
 
 def _raise_storage_error(uri: str, need_bytes: int | None, error: Exception) -> NoReturn:
     need = f" ({need_bytes:,} bytes)" if need_bytes else ""
     full = f"os error {errno.ENOSPC}" in str(error) or getattr(error, "errno", 0) == errno.ENOSPC
     if not full:
-        said = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
-        raise StorageError(f"{uri} cannot be read or written{need}: {said}") from error
+        raise StorageError(f"{uri} cannot be read or written{need}: {_plain(error)}") from error
     free = os.statvfs(_nearest(Path(uri)))
     raise StorageError(
         f"no space left for writing {uri}{need}: {free.f_bavail * free.f_frsize:,} bytes are free "

@@ -80,6 +80,18 @@ def small_workspace() -> Workspace:
     return curate(Workspace(media.folder() / "workspace"), folder)
 
 
+def decide_again(workspace: Workspace, subset: str, **selection: Any) -> None:
+    """Commits the verdicts on one subset as if a recipe of it alone, with this, had made them."""
+    table = workspace.table("selection")
+    rows = [row for row in table.read().to_pylist() if row["subset"] == subset]
+    # What is the same as before would not be committed.
+    made = [row | {"weight": (row["weight"] or 0.0) + 1.0} for row in rows]
+    recipe = {"subsets": {subset: SUBSETS[subset].model_dump(mode="json")}, "selection": selection}
+    with Run(workspace, command="test", recipe=recipe, recipe_hash=f"of-{subset}") as run:
+        again = pa.Table.from_pylist(made, schema=tables.SELECTION)
+        assert table.replace(again, run.metadata, {"subset": subset})
+
+
 def add_scores(workspace: Workspace, **scores: Any) -> None:
     """Gives every clip of the workspace these scores, as if a model had made them."""
     clips = run_query(workspace, "SELECT clip_id, video_id FROM clips ORDER BY clip_id").to_pylist()

@@ -14,7 +14,7 @@ from curation.media.decode import VideoReader
 from curation.media.encoding import TAGS, h264
 from curation.media.errors import MediaError
 from curation.media.rendering import render
-from curation.storage import StorageError, store_for
+from curation.storage import StorageError, reading_store
 
 MAX_BYTES = 2 << 30
 """Most bytes that the frames of a sample may take: 256 frames of 1024x576 px take 0.45 GB."""
@@ -33,7 +33,7 @@ def stored_videos(shards_uri: str, part: str, clip_ids: Collection[str]) -> dict
     """
     found: dict[str, bytes] = {}
     try:
-        content = obstore.get(store_for(shards_uri), part).bytes()
+        content = obstore.get(reading_store(shards_uri), part).bytes()
         with pq.ParquetFile(pa.BufferReader(content)) as file:
             for rows in file.iter_batches(batch_size=1, columns=["clip_id", "video"]):
                 if rows["clip_id"][0].as_py() in clip_ids:

@@ -1,6 +1,8 @@
 """What a dashboard shows: one workspace through its index, and the folders of training runs."""
 
+import contextlib
 import logging
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -11,8 +13,10 @@ import duckdb
 
 from curation.selection import SubsetSettings
 from pipelines.assets import cache_folder
-from pipelines.dashboard.index import Index, committed_versions, index_folder, open_index
+from pipelines.dashboard.gaps import gap
+from pipelines.dashboard.index import Index, Work, committed_versions, index_folder, open_index
 from pipelines.dashboard.playback import Playback
+from pipelines.lease import Holder, held_by
 from pipelines.workspace import StorageError, Workspace
 
 logger = logging.getLogger(__name__)
@@ -21,9 +25,18 @@ QUERY_S = 20.0
 """Seconds that one query may take."""
 
 LOOK_S = 2.0
-"""Seconds between looks for new commits; after a slow renewal, ten times what that took."""
+"""Seconds between looks for new commits; after a renewal at least ten times what that took."""
 
 MOST_RENEWAL_SHARE = 0.1
+
+MOST_LOOK_S = 30.0
+"""Between looks at a workspace that cannot be read: each time it waits twice as long."""
+
+STOP_S = 2.0
+"""Waited for the end of what reads the workspace; a storage that hangs is left to hang."""
+
+_VARYING = re.compile(r"[0-9a-f]{6,}|[\d.]+(ns|µs|ms|s)?")
+"""What differs in a message from one time to the next: names, counts and durations."""
 
 
 class NotReady(RuntimeError):
@@ -46,6 +59,9 @@ class Board:
             workspace: what is shown.
             runs: folders of training runs, or folders that hold such.
             cache: where the index and clips for browsers are kept; the user's cache folder.
+
+        Raises:
+            ValueError, StorageError: the cache folder cannot be used.
         """
         self.workspace = workspace
         self.runs = tuple(runs)
@@ -54,24 +70,40 @@ class Board:
         self.making = "looking at the tables"
         """What is being made of the index now, for people; empty when it is up to date."""
         self.problem = ""
-        """Why the workspace cannot be read at present."""
+        """Why the workspace cannot be read at present, or which table of it is gone."""
         self.index_s = 0.0
         """Seconds that the last renewal took."""
+        self.held: Holder | None = None
+        """The run that holds the workspace, dead or alive, as it was when last looked at."""
+        self.waits_since: float | None = None
+        """When the step of the present look began (`time.monotonic`); None between looks."""
         self._index: Index | None = None
+        self._gap = ""
+        self._work = Work()
+        self._logged: set[str] = set()
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._asked = threading.Event()
-        self._watching = threading.Thread(target=self._watch, name="index", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._watch, name="index", daemon=True),
+            threading.Thread(target=self._listen, name="lease", daemon=True),
+        ]
 
     def __enter__(self) -> "Board":
         self.playback.__enter__()
-        self._watching.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._asked.set()
-        self._watching.join()
+        ends = time.monotonic() + STOP_S
+        for thread in self._threads:
+            while thread.is_alive() and time.monotonic() < ends:
+                # Time and again, as it stops only the statement of the moment.
+                self._work.interrupt()
+                thread.join(0.05)
         self.close()
 
     def close(self) -> None:
@@ -108,9 +140,24 @@ class Board:
             versions = committed_versions(self.workspace)
             if self._index is None or self._index.committed != versions:
                 self.making = "opening"
-                self._index = open_index(self.workspace, versions, self.folder, self._on_part)
+                self._index = open_index(
+                    self.workspace, versions, self.folder, self._on_part, self._work
+                )
                 self.index_s = time.monotonic() - began
-            self.making = ""
+                self._gap = gap(self._index, self.subsets())
+            self.making, self.problem = "", self._gap
+
+    def look_for_run(self) -> None:
+        """Brings `held` up to the lease as it is now.
+
+        Raises:
+            StorageError: it cannot be read; none is held then.
+        """
+        try:
+            self.held = held_by(self.workspace)
+        except StorageError:
+            self.held = None
+            raise
 
     def renew_soon(self) -> None:
         """Has the index looked at without waiting for the next look."""
@@ -158,6 +205,21 @@ class Board:
             timer.cancel()
             cursor.close()
 
+    def check_there(self, table: str = "") -> None:
+        """Whether a table that the index was made from is still there.
+
+        Args:
+            table: its name; left out, the first of the workspace.
+
+        Raises:
+            NotReady: there is no index yet.
+            StorageError: it is gone, or the storage cannot be read.
+        """
+        # They are looked at against the stream.
+        name = table or [*self.index.committed][-1]
+        if name in self.index.committed and not self.workspace.table(name).exists():
+            raise StorageError(f"table {name} of {self.workspace.uri} is gone")
+
     def subsets(self) -> dict[str, SubsetSettings | None]:
         """The subsets that were selected, with what they were selected by where that was kept."""
         rows = self.ask("FROM subsets ORDER BY place")
@@ -182,16 +244,49 @@ class Board:
 
     def _on_part(self, part: str) -> None:
         self.making = f"reading {part}"
+        self.waits_since = time.monotonic()
 
     def _watch(self) -> None:
-        self.playback.warm_up()
+        with contextlib.suppress(OSError):
+            self.playback.warm_up()  # else the first proxy says why
+        fails = 0
         while not self._ended.is_set():
             self._asked.clear()
+            self.waits_since = time.monotonic()
+            before, rest_s = self._index, 0.0
             try:
                 self.renew()
-                self.problem = ""
+                fails = 0
+                if self._index is not before:
+                    rest_s = self.index_s / MOST_RENEWAL_SHARE
             except (ValueError, StorageError, OSError, duckdb.Error) as error:
-                if str(error) != self.problem:
-                    logger.warning("%s", error)
-                self.problem = str(error)
-            self._asked.wait(max(LOOK_S, self.index_s / MOST_RENEWAL_SHARE))
+                if self._ended.is_set():
+                    return
+                self.problem, fails = str(error), fails + 1
+            self._log_problem()
+            self.waits_since = None
+            self._asked.wait(max(rest_s, _pause_s(fails)))
+
+    def _log_problem(self) -> None:
+        """Logs the problem of the moment, unless it was logged since there was none."""
+        if not self.problem:
+            self._logged.clear()
+        elif (gist := _VARYING.sub("", self.problem)) not in self._logged:
+            logger.warning("%s", self.problem)
+            self._logged.add(gist)
+
+    def _listen(self) -> None:
+        fails = 0
+        while True:
+            try:
+                self.look_for_run()
+                fails = 0
+            except StorageError:
+                fails += 1  # `_watch` says why
+            if self._ended.wait(_pause_s(fails)):
+                return
+
+
+def _pause_s(fails: int) -> float:
+    """Seconds until the next look, after so many in a row that failed."""
+    return min(LOOK_S * 2.0 ** min(fails, 10), MOST_LOOK_S)

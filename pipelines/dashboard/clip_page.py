@@ -57,7 +57,7 @@ def clip(board: Board, asked: ClipQuery) -> dict[str, Any]:
     measures = measure_list(board, _subset_query(asked))["measures"] if asked.subset else []
     values = {**found.scores, **found.measures, **found.place}
     reviews = board.ask("FROM reviews WHERE clip_id = $clip", {"clip": asked.clip_id}, index=index)
-    shared = _shared(board.workspace, index.committed["selection"].version) if settings else None
+    version = index.committed["selection"].version if settings else 0
     return {
         "clip_id": asked.clip_id,
         "video_id": found.video["video_id"],
@@ -73,7 +73,14 @@ def clip(board: Board, asked: ClipQuery) -> dict[str, Any]:
         "scores": found.scores,
         "captions": found.captions,
         "subsets": [
-            _subset(one, settings.get(one.subset), shared, values, reviews) for one in found.subsets
+            _subset(
+                one,
+                settings.get(one.subset),
+                _shared(board.workspace, version, one.subset),
+                values,
+                reviews,
+            )
+            for one in found.subsets
         ],
         "commands": commands(board.workspace.uri, found),
     }
@@ -146,24 +153,24 @@ def _subset_query(asked: ClipQuery) -> SubsetQuery:
 def _subset(
     verdict: SubsetVerdict,
     settings: Any,  # noqa: ANN401 - SubsetSettings | None
-    shared: SelectionSettings | None,
+    shared: SelectionSettings,
     values: dict[str, Any],
     reviews: list[dict[str, Any]],
 ) -> dict[str, Any]:
     review = next((one for one in reviews if one["subset"] == verdict.subset), None)
     steps = None
-    if settings is not None and shared is not None:
+    if settings is not None:
         steps = [one._asdict() for one in trail(verdict, settings, shared, values, review)]
     told = asdict(verdict)
     del told["rules"]
     return told | {"steps": steps, "review": review, "table": SHARDS + verdict.subset}
 
 
-@lru_cache(maxsize=8)
-def _shared(workspace: Workspace, version: int) -> SelectionSettings:
-    """What the subsets shared; read once for each version of table `selection`."""
+@lru_cache(maxsize=64)
+def _shared(workspace: Workspace, version: int, subset: str) -> SelectionSettings:
+    """What a subset was selected by; read once for each version of table `selection`."""
     del version
-    return selection_settings(workspace)
+    return selection_settings(workspace, subset)
 
 
 ROUTES = [

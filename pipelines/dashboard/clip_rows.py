@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from curation.rules import CLIP_MEASURES, PASS_MEASURES
 from curation.tables import CLIP, CLIPS, FINGERPRINT, STATE
 from pipelines.dashboard.stored_rows import opened
-from pipelines.workspace import Table, storage_errors
+from pipelines.workspace import Table, reading_file
 
 FLAT = pa.schema(
     [
@@ -81,7 +81,7 @@ def clip_rows(table: Table, files: Sequence[str], num_threads: int) -> Iterator[
     def task(start: int) -> list[tuple[pa.RecordBatch, pa.RecordBatch]]:
         return [_of_file(table, file) for file in files[start : start + per_task]]
 
-    with ThreadPoolExecutor(num_threads) as pool, storage_errors(table.uri):
+    with ThreadPoolExecutor(num_threads) as pool:
         # Never more than a few ahead, which bounds memory.
         waiting = deque(pool.submit(task, start) for start in islice(starts, 2 * num_threads))
         found: list[tuple[pa.RecordBatch, pa.RecordBatch]] = []
@@ -99,7 +99,10 @@ def clip_rows(table: Table, files: Sequence[str], num_threads: int) -> Iterator[
 
 
 def _of_file(table: Table, file: str) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    with pq.ParquetFile(opened(table, file), pre_buffer=table.workspace.is_remote) as parquet:
+    with (
+        reading_file(table, file),
+        pq.ParquetFile(opened(table, file), pre_buffer=table.workspace.is_remote) as parquet,
+    ):
         rows = parquet.read(columns=_COLUMNS, use_threads=False).combine_chunks()
     kind = rows.schema.field("clips").type
     clips = rows["clips"].chunk(0) if rows.num_rows else pa.array([], kind)

@@ -84,7 +84,7 @@ class Commits:
     def _read(self, table: str, versions: Sequence[int]) -> dict[int, Commit | None]:
         if not versions:
             return {}
-        store = self._workspace.store(table)
+        store = self._workspace.reading_store(table)
         with (
             storage_errors(f"{self._workspace.uri}/{table}/_delta_log"),
             ThreadPoolExecutor(READERS) as pool,

@@ -167,7 +167,7 @@ def groups(board: Board, asked: GroupsQuery) -> dict[str, Any]:
 
 def _asked(board: Board, asked: DuplicatesQuery) -> _Asked:
     """SQL for the duplicates with `is_same` and `is_freed`, and its values."""
-    settings = selection_settings(board.workspace).duplicates
+    settings = selection_settings(board.workspace, asked.subset).duplicates
     params = {}
     for name in ("threshold", "same_video_threshold"):
         least = getattr(settings, name) if settings else 0.0

@@ -13,11 +13,15 @@ only made anew when a version has changed, and are attached read-only.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import re
 import secrets
+import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -29,13 +33,19 @@ import duckdb
 from curation.caption_reviews import CAPTION_VERDICTS
 from curation.funnel import Outcome, Step, funnel
 from curation.storage import write_whole
+from curation.views import view_of
 from pipelines.dashboard import index_parts
 from pipelines.dashboard.index_parts import Committed, Part, Source
 from pipelines.queries import open_views, table_names
-from pipelines.workspace import Workspace, storage_errors
+from pipelines.workspace import StorageError, Workspace, storage_errors, unreadable
 
 MEMORY = "700MB"
 """What DuckDB may use; the dashboard is to stay below 1.5 GB as a whole."""
+
+ASIDE = ".part"
+"""How the folder of a part that is being made ends."""
+
+_UNREAD = re.compile(r".*the stream registered as '(\w+)' failed: (.*)", re.DOTALL)
 
 STALE_S = 3600
 """Age of a file that no process is writing any more."""
@@ -52,6 +62,32 @@ class Index(NamedTuple):
 
     committed: dict[str, Committed]
     """The workspace's tables that it was made from, as they were, by name."""
+
+
+class Work:
+    """The DuckDB connections that make an index, so that another thread can stop them."""
+
+    def __init__(self) -> None:
+        """There are none yet."""
+        self._lock = threading.Lock()
+        self._connections: list[duckdb.DuckDBPyConnection] = []
+
+    @contextlib.contextmanager
+    def of(self, connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Has the statements of a connection stopped by `interrupt`, while the block lasts."""
+        with self._lock:
+            self._connections.append(connection)
+        try:
+            yield connection
+        finally:
+            with self._lock:
+                self._connections.remove(connection)
+
+    def interrupt(self) -> None:
+        """Stops the statements under way, with a `duckdb.InterruptException`; not the next ones."""
+        with self._lock:
+            for connection in self._connections:
+                connection.interrupt()
 
 
 def committed_versions(workspace: Workspace) -> dict[str, Committed]:
@@ -76,6 +112,7 @@ def open_index(
     committed: Mapping[str, Committed],
     folder: Path,
     on_part: Callable[[str], None] = lambda part: None,
+    work: Work | None = None,
 ) -> Index:
     """The index of these versions of the tables; parts that the folder lacks are made.
 
@@ -84,13 +121,16 @@ def open_index(
         committed: of `committed_versions`.
         folder: for the parts of this workspace; parts of other versions are removed from it.
         on_part: told what is being made.
+        work: by which another thread stops it.
 
     Raises:
+        duckdb.InterruptException: it was stopped.
         ValueError: the tables are of an earlier Moviola.
         StorageError: the storage cannot be read, or the folder not be written.
     """
     with storage_errors(str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
+    work = work or Work()
     made: dict[str, Path] = {}
     parts = index_parts.parts(committed)
     for part in parts:
@@ -98,14 +138,14 @@ def open_index(
     lacking = [part for part in parts if not made[part.name].exists()]
     if lacking:
         versions = {name: table.version for name, table in committed.items()}
-        with open_views(workspace, versions) as views:
+        with open_views(workspace, versions) as views, work.of(views):
             for part in lacking:
                 on_part(part.name)
-                _make(part, index_parts.Source(workspace, committed, views, made))
+                _make(part, index_parts.Source(workspace, committed, views, made), work)
     connection = _attached(made)
     on_part("the funnel")
     counted = folder / _named("funnel", dict(committed), "json")
-    steps = _counted(connection, counted)
+    steps = _counted(connection, counted, work)
     _sweep(folder, [*made.values(), counted])
     return Index(connection, steps, dict(committed))
 
@@ -120,7 +160,7 @@ def _named(name: str, made_of: Mapping[str, Committed], suffix: str) -> str:
     return f"{name}-{index_parts.LAYOUT}-{digest[:16]}.{suffix}"
 
 
-def _counted(connection: duckdb.DuckDBPyConnection, path: Path) -> list[Step]:
+def _counted(connection: duckdb.DuckDBPyConnection, path: Path, work: Work) -> list[Step]:
     """The funnel, from the file where it has been counted before."""
     if path.exists():
         rows = json.loads(path.read_text(encoding="utf-8"))
@@ -128,26 +168,44 @@ def _counted(connection: duckdb.DuckDBPyConnection, path: Path) -> list[Step]:
             Step(**{**row, "outcomes": tuple(Outcome(**one) for one in row["outcomes"])})
             for row in rows
         ]
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, work.of(cursor):
         steps = funnel(cursor, sized=True)
     write_whole(path, json.dumps([asdict(step) for step in steps]).encode())
     return steps
 
 
-def _make(part: Part, source: Source) -> None:
+def _make(part: Part, source: Source, work: Work) -> None:
     """Writes one part aside and renames it, so that a killed process leaves none by halves."""
     target = source.made[part.name]
-    aside = target.with_suffix(f".{secrets.token_hex(4)}.part")
-    with storage_errors(str(aside)):
-        aside.unlink(missing_ok=True)
+    with storage_errors(str(target)):
+        # A folder, because DuckDB writes a log and what does not fit into memory beside the file.
+        aside = target.with_suffix(f".{secrets.token_hex(4)}{ASIDE}")
+        aside.mkdir()
         try:
-            with duckdb.connect(str(aside), config={"memory_limit": MEMORY}) as connection:
+            file = aside / target.name
+            with (
+                duckdb.connect(str(file), config={"memory_limit": MEMORY}) as connection,
+                work.of(connection),
+            ):
                 part.fill(connection, source)
-            aside.rename(target)
-        except duckdb.IOException as error:
-            raise OSError(str(error)) from error
+            file.rename(target)
+        except (duckdb.InvalidInputException, OSError) as error:
+            raise _unread(error, source) or error from error
+        except (duckdb.IOException, duckdb.TransactionException) as error:
+            full = os.strerror(errno.ENOSPC) in str(error)
+            raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
         finally:
-            aside.unlink(missing_ok=True)
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _unread(error: Exception, source: Source) -> StorageError | None:
+    """What DuckDB says where a table's rows cannot be read, as an error that names the table."""
+    found = _UNREAD.fullmatch(str(error))
+    if found is None:
+        return None
+    by_view = {view_of(name): name for name in source.committed}
+    table = by_view.get(found[1], "scores")
+    return unreadable(source.workspace, f"{source.workspace.uri}/{table}", found[2])
 
 
 def _attached(made: Mapping[str, Path]) -> duckdb.DuckDBPyConnection:
@@ -181,13 +239,27 @@ def _sweep(folder: Path, kept: Iterable[Path]) -> None:
     for path in [*folder.glob("*.duckdb"), *folder.glob("funnel-*.json")]:
         if path.name not in names:
             path.unlink(missing_ok=True)
-    for path in folder.glob("*.part*"):
+    for path in folder.glob(f"*{ASIDE}*"):
         # Of a process that was killed: one at work writes all the time.
         with contextlib.suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > STALE_S:
-                path.unlink()
+            newest = max(one.stat().st_mtime for one in [path, *path.rglob("*")])
+            if time.time() - newest <= STALE_S:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()  # as earlier versions wrote it
 
 
 def index_folder(cache: Path, workspace: Workspace) -> Path:
-    """Where the parts of a workspace's index are kept."""
+    """Where the parts of a workspace's index are kept.
+
+    Raises:
+        ValueError: DuckDB would take the path for another.
+    """
+    if misread := re.search(r"[?\\]", str(cache.absolute())):
+        raise ValueError(
+            f"the cache folder cannot have {misread[0]!r} in its path: {cache}. "
+            "MOVIOLA_CACHE names another"
+        )
     return cache / "dashboard" / hashlib.sha256(workspace.uri.encode()).hexdigest()[:16]

@@ -1,18 +1,13 @@
 """What the page shows first: whether the index is there, the funnel, and what is at work."""
 
-import json
+import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
-
-import obstore
 
 from curation.tables import FAILURES, TABLES
 from pipelines.dashboard.answers import get
 from pipelines.dashboard.board import Board
 from pipelines.dashboard.filters import Query
-from pipelines.lease import LEASE, Holder
-from pipelines.workspace import StorageError, storage_errors
 
 
 class Nothing(Query):
@@ -22,16 +17,20 @@ class Nothing(Query):
 def state(board: Board, _: Nothing) -> dict[str, Any]:
     """How the index is, and the run that is at work: what a page asks every few seconds.
 
+    It is answered from memory, so that it tells of a storage that does not answer.
+
     Returns:
         `workspace`, `is_ready`, `making` (of the index; empty if it is up to date), `problem`,
-        `mark` (changes with the index), `run` (`id`, `command`, `since`, `is_alive`; null without
-        one), `subsets`, `captioners`.
+        `waits_s` (since when the step of the present look is awaited; null between looks), `mark`
+        (changes with the index), `run` (`id`, `command`, `since`, `is_alive`; null without one),
+        `subsets`, `captioners`.
     """
     found: dict[str, Any] = {
         "workspace": board.workspace.uri,
         "is_ready": board.is_ready,
         "making": board.making,
         "problem": board.problem,
+        "waits_s": None if (since := board.waits_since) is None else time.monotonic() - since,
         "run": _run(board),
         "num_runs": len(board.runs),
     }
@@ -62,20 +61,8 @@ def funnel_steps(board: Board, _: Nothing) -> dict[str, Any]:
     }
 
 
-def holder(board: Board) -> Holder | None:
-    """The run that holds the workspace; None without one, or where that cannot be read now."""
-    if not board.workspace.is_remote and not Path(board.workspace.uri).is_dir():
-        return None  # and none is made by opening its store
-    try:
-        with storage_errors(board.workspace.uri):
-            content = bytes(obstore.get(board.workspace.store(), LEASE).bytes())
-    except (FileNotFoundError, StorageError):
-        return None
-    return Holder(**json.loads(content))
-
-
 def _run(board: Board) -> dict[str, Any] | None:
-    held = holder(board)
+    held = board.held
     if held is None:
         return None
     return {

@@ -64,11 +64,24 @@ def paces(
             commit.table, Pace(commit.table, bool(commit.stage), commit.time_ms, commit.time_ms)
         )
         pace.ended_ms = max(pace.ended_ms, commit.time_ms)
-        pace.rows += commit.num_added
-        pace.withdrawn += withdrawn.get((commit.table, commit.version), 0)
-        if commit.num_added:
-            pace.steps.append((commit.time_ms, commit.num_added))
+        came, went = rows_of(commit, withdrawn)
+        pace.rows += came
+        pace.withdrawn += went
+        if came:
+            pace.steps.append((commit.time_ms, came))
     return {run: list(tables.values()) for run, tables in found.items()}
+
+
+def rows_of(commit: Commit, withdrawn: Mapping[tuple[str, int], int]) -> tuple[int, int]:
+    """Rows that a commit brought, and rows that it took out.
+
+    A stage that withdraws rows brings none in the same commit: what it adds there are the other
+    rows of the same files, written again.
+    """
+    went = withdrawn.get((commit.table, commit.version), 0)
+    if commit.stage and commit.removed:
+        return 0, max(0, went - commit.num_added)
+    return commit.num_added, went
 
 
 def recent_rate(pace: Pace, now_ms: int, window_s: float = WINDOW_S) -> float | None:

@@ -32,8 +32,9 @@ def shards(board: Board, asked: ShardQuery) -> dict[str, Any]:
     Returns:
         `table`, `folder`, `version`; `files` as the Delta log names them, with `rows`, `samples`,
         `size_bytes`, `hours` and `buckets`; `num_files`; `buckets`; `outcomes` by status and
-        reason; `totals`; `schema`; `latents` (null without any); `readers`: the stages of training
-        runs that read the samples or the latents.
+        reason; `totals`; `stale`: samples of clips that the subset no longer keeps, which go when
+        the subset's samples are next cut; `schema`; `latents` (null without any); `readers`: the
+        stages of training runs that read the samples or the latents.
 
     Raises:
         ValueError: there is no such subset.
@@ -64,6 +65,7 @@ def shards(board: Board, asked: ShardQuery) -> dict[str, Any]:
         "buckets": board.ask(_BUCKETS, name, index=index),
         "outcomes": board.ask(_OUTCOMES, name, index=index),
         "totals": board.ask(_TOTALS, name, index=index)[0],
+        "stale": board.ask(_STALE_SAMPLES, name, index=index)[0]["num"],
     }
 
 
@@ -102,6 +104,11 @@ _SHAPES = """SELECT latent_shape AS shape, count(*) AS num, any_value(width) AS 
         count(image_shape) AS with_image
     FROM latents WHERE subset = $subset AND status = 'ok' GROUP BY latent_shape
     ORDER BY num DESC, latent_shape"""
+
+_STALE_SAMPLES = """SELECT count(*) AS num
+    FROM (FROM shards WHERE subset = $subset AND status = 'ok') AS h
+    ANTI JOIN (FROM selection WHERE subset = $subset AND status = 'ok') AS s
+    ON s.clip_id = h.clip_id"""
 
 # A latent is of a sample only while the sample's bytes are those that were encoded.
 _STALE = """SELECT count(*) AS num FROM (FROM latents WHERE subset = $subset AND status = 'ok') AS n

@@ -5,14 +5,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-import obstore
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
-from obstore.store import ObjectStore
 
+from curation.stored_object import StoredObject
 from pipelines.dashboard.flights import Flights
-from pipelines.workspace import Table, Workspace, storage_errors
+from pipelines.workspace import Table, Workspace, reading_file
 
 Place = tuple[str, str, int]
 """A table's URI, a file of it, and a row of that file."""
@@ -37,7 +36,7 @@ def stored_row(
     place = workspace.table(table)
     pre_buffer = workspace.is_remote
     with (
-        storage_errors(place.uri),
+        reading_file(place, file),
         pq.ParquetFile(opened(place, file), pre_buffer=pre_buffer) as rows,
     ):
         first = 0
@@ -69,41 +68,8 @@ def opened(table: Table, file: str) -> pa.NativeFile | io.RawIOBase:
         OSError, BaseError: the file is not there, or cannot be read.
     """
     if table.workspace.is_remote:
-        return _Object(table.workspace.store(table.name), file)
+        return StoredObject(table.workspace.reading_store(table.name), file)
     return pafs.SubTreeFileSystem(table.uri, pafs.LocalFileSystem()).open_input_file(file)
-
-
-class _Object(io.RawIOBase):
-    """An object of a store, read by ranges.
-
-    Unlike the dataset's own file system, it lets other threads run while it waits for the store.
-    """
-
-    def __init__(self, store: ObjectStore, path: str) -> None:
-        self._store, self._path, self._at = store, path, 0
-        self._size: int = obstore.head(store, path)["size"]
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = start + offset
-        return self._at
-
-    def read(self, size: int = -1) -> bytes:
-        end = self._size if size < 0 else min(self._at + size, self._size)
-        if end <= self._at:
-            return b""
-        found = bytes(obstore.get_range(self._store, self._path, start=self._at, end=end))
-        self._at = end
-        return found
 
 
 class RecentRows:

@@ -1,23 +1,22 @@
 """The panel of throughput: what runs did and how fast, and the run that is at work."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from pydantic import Field
 
-from curation.views import CAPTIONS, LATENTS, SHARDS
 from pipelines.dashboard import costs
 from pipelines.dashboard.answers import get
 from pipelines.dashboard.board import Board
 from pipelines.dashboard.commits import Commit, commits_of, withdrawn_rows
 from pipelines.dashboard.filters import Query
 from pipelines.dashboard.index import Index, committed_versions
-from pipelines.dashboard.overview import holder
 from pipelines.dashboard.paces import WINDOW_S, Pace, line_of, paces, recent_rate
-from pipelines.lease import Holder
+from pipelines.dashboard.stage_progress import Log, growth, progress
+from pipelines.lease import Holder, held_by
 
 MOST_RUNS = 50
 
@@ -39,14 +38,23 @@ def throughput(board: Board, asked: RunQuery) -> dict[str, Any]:
         `ended_ms`, `rows`, `withdrawn`, `state` (`at work`, `died` or `ended`). `chosen`: the run
         asked for, with its `stages` (as `Pace`, with `wall_s`, `rows_per_s` and the `line` of rows
         over time). `live`: see `live_of`, null where no run is at work. `now_ms`.
+
+    Raises:
+        StorageError: the workspace is gone, or cannot be read.
     """
-    index, held = board.index, holder(board)
+    board.check_there()
+    index, held = board.index, held_by(board.workspace)
     is_alive = held is not None and not held.is_dead()
     # The index may be behind a run that commits faster than an index of millions is made.
     committed = committed_versions(board.workspace) if is_alive else index.committed
     commits = commits_of(board.workspace, committed)
-    by_run = paces(commits, withdrawn_rows(commits))
+    withdrawn = withdrawn_rows(commits)
+    by_run = paces(commits, withdrawn)
     now_ms = time.time_ns() // 1_000_000
+    live = None
+    if held and is_alive:
+        log = Log(committed, commits, withdrawn)
+        live = live_of(board, index, log, by_run.get(held.run, []), held, now_ms)
     runs = [_told(run, commits, by_run[run], held, is_alive) for run in reversed(by_run)]
     chosen = asked.run if asked.run in by_run else next((r["run"] for r in runs if r["rows"]), "")
     return {
@@ -54,17 +62,12 @@ def throughput(board: Board, asked: RunQuery) -> dict[str, Any]:
         "runs": runs[:MOST_RUNS],
         "num_runs": len(runs),
         "chosen": {"run": chosen, "stages": [_stage(one) for one in by_run.get(chosen, [])]},
-        "live": live_of(board, index, commits, by_run, held, now_ms) if held and is_alive else None,
+        "live": live,
     }
 
 
 def live_of(
-    board: Board,
-    index: Index,
-    commits: Sequence[Commit],
-    by_run: Mapping[str, Sequence[Pace]],
-    held: Holder,
-    now_ms: int,
+    board: Board, index: Index, log: Log, tables: Sequence[Pace], held: Holder, now_ms: int
 ) -> dict[str, Any]:
     """How the run at work goes.
 
@@ -72,8 +75,8 @@ def live_of(
         `run`, `command`, `host`, `since`, `heard_ms` (its last beat), `stage` that is at work (null
         before the first commit) and its `began_ms`, `window_s`, `rows_per_s` over it, its `rows` in
         this run, `last_ms` of its last rows, `done` and `total` rows, `total_is` (`exact`,
-        `at most` or `unknown`), `eta_s` (null where the total is unknown or nothing came in the
-        window).
+        `at most` or `unknown`: then `total` is null), `eta_s` (null where the total is, or nothing
+        came in the window).
     """
     told: dict[str, Any] = {
         "run": held.run,
@@ -83,15 +86,15 @@ def live_of(
         "heard_ms": round(datetime.fromisoformat(held.heartbeat).timestamp() * 1000),
         "stage": None,
     }
-    stages = [pace for pace in by_run.get(held.run, ()) if pace.is_stage]
+    stages = [pace for pace in tables if pace.is_stage]
     if not stages:
         return told
     pace = max(stages, key=lambda one: one.began_ms)
     rate = recent_rate(pace, now_ms)
-    done, total, total_is = progress(board, index, pace.table)
-    known = index.committed[pace.table].version if pace.table in index.committed else -1
-    done += sum(c.num_added for c in commits if c.table == pace.table and c.version > known)
-    left = None if total is None else max(0, total - done)
+    done, total, total_is = progress(board, index, pace.table, log.committed)
+    done = max(0, done + growth(index, pace.table, log))
+    done = done if total is None else min(done, total)
+    left = None if total is None else total - done
     return told | {
         "stage": pace.table,
         "began_ms": pace.began_ms,
@@ -99,48 +102,11 @@ def live_of(
         "rows_per_s": rate,
         "rows": pace.rows,
         "last_ms": pace.steps[-1][0] if pace.steps else None,
-        "done": done if total is None else min(done, total),
+        "done": done,
         "total": total,
         "total_is": total_is,
         "eta_s": left / rate if left is not None and rate else None,
     }
-
-
-_PROGRESS = {
-    "clips": """SELECT (SELECT count(*) FROM videos WHERE status = 'ok') AS total,
-        (SELECT count(*) FROM (FROM videos WHERE status = 'ok') SEMI JOIN passes USING (video_id)
-        ) AS done""",
-    "scores": """SELECT (SELECT count(*) FROM clips WHERE video_status = 'ok') AS total,
-        (SELECT count(*) FROM scores) AS done""",
-    "captions": """WITH kept AS (SELECT DISTINCT clip_id FROM selection WHERE status = 'ok')
-        SELECT (SELECT count(*) FROM kept) AS total, (SELECT count(*) FROM kept SEMI JOIN (
-            FROM captions WHERE captioner = $part) AS t USING (clip_id)) AS done""",
-    "shards": """WITH kept AS (
-            SELECT clip_id FROM selection WHERE status = 'ok' AND subset = $part)
-        SELECT (SELECT count(*) FROM kept) AS total, (SELECT count(*) FROM kept SEMI JOIN (
-            FROM shards WHERE subset = $part) AS t USING (clip_id)) AS done""",
-    "latents": """WITH made AS (
-            SELECT clip_id FROM shards WHERE status = 'ok' AND subset = $part)
-        SELECT (SELECT count(*) FROM made) AS total, (SELECT count(*) FROM made SEMI JOIN (
-            FROM latents WHERE subset = $part) AS t USING (clip_id)) AS done""",
-}
-
-
-def progress(board: Board, index: Index, table: str) -> tuple[int, int | None, str]:
-    """Rows done and to be done of a stage, and whether that is exact.
-
-    Input files are in no table before they were read, so their number is unknown. Which clips
-    models look at, and which captioner gets which, the recipe says: all of them are an upper bound.
-    """
-    name, _, part = table.partition("/")
-    if name not in _PROGRESS:
-        rows = board.ask("SELECT count(*) AS done FROM sources", index=index)
-        return int(rows[0]["done"]), None, "unknown"
-    params = {"part": part} if f"{name}/" in (CAPTIONS, SHARDS, LATENTS) else {}
-    found = board.ask(_PROGRESS[name], params, index=index)[0]
-    several = sum(one.startswith(CAPTIONS) for one in index.committed) > 1
-    is_bound = name == "scores" or (name == "captions" and several)
-    return int(found["done"]), int(found["total"]), "at most" if is_bound else "exact"
 
 
 def _told(

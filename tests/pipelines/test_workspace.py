@@ -1,6 +1,7 @@
 """Workspaces: what readers see, derived tables, and object stores."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -11,12 +12,15 @@ from pathlib import Path
 
 import boto3
 import duckdb
+import obstore
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from curation import tables
 from pipelines.engine import Run
+from pipelines.lease import held_by
+from pipelines.recipe_history import read_recipe
 from pipelines.workspace import FencedError, StorageError, Workspace
 from tests import toys
 
@@ -95,6 +99,45 @@ def test_what_is_no_table_name_is_refused(name: str, tmp_path: Path) -> None:
 def test_a_path_that_delta_would_misread_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="'%'"):
         Workspace(tmp_path / "a%20b")
+    for char in "#?\\[]^|\n\x1b\x7f\udcff":
+        for place in (tmp_path / f"a{char}b" / "c", f"s3://bucket/a{char}b/c"):
+            with pytest.raises(ValueError, match=re.escape(f"{char!r} in its path")):
+                Workspace(place)
+
+
+@pytest.mark.parametrize("name", ["a b", "a&b=c", "é", "a+b", "a:b", "a'b", 'a"b', "a*b", "{a}~$"])
+def test_other_paths_keep_their_tables_and_their_history(name: str, tmp_path: Path) -> None:
+    table = Workspace(tmp_path / name).table("selection")
+    assert not table.exists()
+    rows = pa.table({"x": [1]})
+    assert table.replace(rows, {"run": "one"})
+    assert table.exists()
+    assert table.read().equals(rows)
+    assert table.delta().history(1)[0]["run"] == "one"
+
+
+def test_readers_make_no_folder(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "work")
+    store = workspace.reading_store("clips")
+    assert [*obstore.list(store)] == []
+    with pytest.raises(FileNotFoundError):
+        obstore.get(store, "x")
+    assert not workspace.table("clips").exists()
+    assert held_by(workspace) is None
+    assert read_recipe(workspace, "0123456789ab") == {}
+    assert not (tmp_path / "work").exists()
+    workspace.store("clips")
+    assert (tmp_path / "work" / "clips").is_dir()
+    assert not workspace.table("clips").exists()
+
+
+def test_a_file_that_was_cut_short_is_the_fault_of_the_storage(tmp_path: Path) -> None:
+    table = Workspace(tmp_path).table("clips")
+    table.replace(pa.table({"x": [1]}), {})
+    [file] = Path(table.uri).glob("*.parquet")
+    os.truncate(file, file.stat().st_size - 10)
+    with pytest.raises(StorageError, match=rf"clips cannot be read.*{file.name}"):
+        table.read()
 
 
 def test_a_workspace_that_cannot_be_written_is_named(tmp_path: Path) -> None:

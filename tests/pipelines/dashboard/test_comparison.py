@@ -26,6 +26,7 @@ from pipelines.queries import run_query
 from pipelines.recipe_history import keep_recipe
 from pipelines.workspace import Workspace
 from pipelines.writer import TableWriter
+from tests.boards import body_of
 
 OUTCOMES = [KEPT, "motion", "bucket:fps", "duplicate", ABSENT]
 """What may become of a clip."""
@@ -198,7 +199,7 @@ def test_a_subset_alone_is_compared_with_another(two: tuple[Board, list[str]]) -
 def test_lost_clips_are_exported(two: tuple[Board, list[str]]) -> None:
     board, ids = two
     asked: dict[str, Any] = {"a": "s@1", "b": "s@3", "was": KEPT, "now": ANY_RULE}
-    body = bytes(cell_export(board, CellExport(**asked)).body)
+    body = body_of(cell_export(board, CellExport(**asked)))
     rows = list(csv.DictReader(io.StringIO(body.decode())))
     assert [row["clip_id"] for row in rows] == ids[4:]
     assert {(row["was"], row["now"]) for row in rows} == {(KEPT, "motion")}

@@ -17,7 +17,7 @@ from pipelines.run import Run
 from pipelines.workspace import Workspace
 from tests import media
 from tests.boards import made_workspace, ready
-from tests.workspaces import small_workspace
+from tests.workspaces import decide_again, small_workspace
 
 SUBSET = "256p"
 BLOCKED = "feedfeedfeedfeed-0-100"
@@ -204,6 +204,19 @@ def test_a_looser_threshold_is_refused_as_its_pairs_were_not_stored(board):
             ValueError, match=rf"^{name} .* is looser than the recipe's .* not stored"
         ):
             duplicates(board, DuplicatesQuery(subset=SUBSET, **{name: value}))
+
+
+def test_the_thresholds_are_those_of_the_subsets_own_recipe(tmp_path):
+    workspace = Workspace(shutil.copytree(small_workspace().uri, tmp_path / "ws"))
+    decide_again(workspace, "256p", duplicates={"threshold": 0.7})
+    decide_again(workspace, "strict", duplicates={"threshold": 0.9, "prefer": ["duration_s"]})
+    board = ready(workspace, tmp_path)
+    told = duplicates(board, DuplicatesQuery(subset="256p", threshold=0.75))["settings"]
+    assert (told["threshold"], told["prefer"][0]) == (0.7, "min_side_px")
+    told = duplicates(board, DuplicatesQuery(subset="strict"))["settings"]
+    assert (told["threshold"], told["prefer"]) == (0.9, ["duration_s"])
+    with pytest.raises(ValueError, match=r"looser than the recipe's 0\.9"):
+        duplicates(board, DuplicatesQuery(subset="strict", threshold=0.75))
 
 
 def test_without_the_recipe_the_thresholds_are_unknown(tmp_path, pairs):

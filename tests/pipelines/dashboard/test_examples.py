@@ -12,11 +12,25 @@ from hypothesis import strategies as st
 
 from curation.rules import MEASURES
 from curation.tables import MOTION_MEASURES
-from pipelines.dashboard.examples import ExportQuery, PageQuery, choices, clips, export
+from pipelines.dashboard.examples import (
+    ExportQuery,
+    PageQuery,
+    choices,
+    clips,
+    export,
+)
 from pipelines.dashboard.filters import ClipFilter, changed_rules
 from pipelines.queries import subset_settings
 from tests import media
-from tests.boards import made_board, made_workspace, odd_board, odd_workspace, ready, site
+from tests.boards import (
+    body_of,
+    made_board,
+    made_workspace,
+    odd_board,
+    odd_workspace,
+    ready,
+    site,
+)
 from tests.verdicts import is_missing, judged_clips, outcome, reason
 
 WORKSPACES = {"made": made_workspace, "odd": odd_workspace}
@@ -160,8 +174,8 @@ def test_an_export_is_the_filter_in_its_order(drawn):
     parquet = export(board, ExportQuery(**asked.model_dump(), format="parquet"))
     assert pq.read_table(io.BytesIO(parquet.body))["clip_id"].to_pylist() == ids
     if ids:
-        csv = export(board, ExportQuery(**asked.model_dump(), format="csv"))
-        assert pc_csv.read_csv(io.BytesIO(csv.body))["clip_id"].to_pylist() == ids
+        file = export(board, ExportQuery(**asked.model_dump(), format="csv"))
+        assert pc_csv.read_csv(io.BytesIO(body_of(file)))["clip_id"].to_pylist() == ids
 
 
 def margin(clip, rules):

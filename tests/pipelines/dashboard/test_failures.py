@@ -27,7 +27,7 @@ from pipelines.dashboard.recent import Recent
 from pipelines.dashboard.remedies import Origin, going_on, reproducing, retrying
 from pipelines.queries import run_query
 from pipelines.workspace import Workspace
-from tests.boards import made_workspace
+from tests.boards import body_of, made_workspace
 from tests.workspaces import small_workspace
 
 
@@ -67,6 +67,8 @@ def test_classes_are_those_of_the_funnel(name: str, request: pytest.FixtureReque
         for row in one["classes"]:
             page = rows(board, RowPage(stage=one["stage"], why=row["why"], size=1))
             assert page["num"] == row["num"]
+            beyond = rows(board, RowPage(stage=one["stage"], why=row["why"], page=999_999))
+            assert (beyond["num"], beyond["rows"]) == (row["num"], [])
             assert page["rows"][0]["status"] == row["status"] == row["example"]["status"]
 
 
@@ -136,7 +138,7 @@ def test_pages_hold_every_row_once_and_so_does_the_export(
         assert page["num"] == len(expected)
         seen += [row["key"] for row in page["rows"]]
     assert seen == expected
-    body = bytes(export(made, RowExport(stage="sources")).body).decode()
+    body = body_of(export(made, RowExport(stage="sources"))).decode()
     assert [row["key"] for row in csv.DictReader(io.StringIO(body))] == expected
 
 

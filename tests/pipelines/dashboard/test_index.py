@@ -1,5 +1,6 @@
 """The index: made of committed rows only, kept while they stay, and shut to everything else."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -10,18 +11,22 @@ import threading
 import time
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.speed.made_workspace import make_workspace
 from curation.funnel import funnel
 from pipelines.dashboard import index as index_module
+from pipelines.dashboard.answers import answered
 from pipelines.dashboard.board import Board, NotReady, QueryTimeout
 from pipelines.dashboard.index import committed_versions, open_index
+from pipelines.dashboard.index_parts import Part
+from pipelines.dashboard.media import PosterQuery, clip_poster
 from pipelines.queries import open_views, run_query
 from pipelines.summary import steps_of
-from pipelines.workspace import Workspace
-from tests.boards import made_board, made_workspace, odd_board, odd_workspace, ready
+from pipelines.workspace import StorageError, Workspace
+from tests.boards import body_of, made_board, made_workspace, odd_board, odd_workspace, ready
 from tests.workspaces import add_scores, small_workspace
 
 
@@ -161,10 +166,38 @@ def test_a_killed_build_leaves_no_part_and_the_next_one_cleans_up(workspace, tmp
     assert counted(index.connection, "SELECT count(*) FROM decided_0")[0] > 0
     left = [*folder.glob("*.part*")]
     assert left, "another process might be writing them still"
-    for path in left:
+    assert any(file for one in left for file in one.iterdir())
+    for path in [*(file for one in left for file in one.iterdir()), *left]:
         os.utime(path, (0, 0))
     opened(workspace, folder).connection.close()
     assert list(folder.glob("*.part*")) == []
+
+
+def test_what_earlier_versions_left_is_removed_once_it_is_old(workspace, tmp_path):
+    folder = tmp_path / "index"
+    (folder / "clips-1-ab.cd.part.tmp").mkdir(parents=True)
+    names = ["clips-1-ab.cd.part", "clips-1-ab.cd.part.wal", "clips-1-ab.cd.part.tmp/spilled"]
+    for name in names:
+        (folder / name).touch()
+    opened(workspace, folder).connection.close()
+    assert all((folder / name).exists() for name in names)
+    for path in [*(folder / name for name in names), folder / "clips-1-ab.cd.part.tmp"]:
+        os.utime(path, (0, 0))
+    opened(workspace, folder).connection.close()
+    assert [*folder.glob("*.part*")] == []
+
+
+def test_a_disk_that_is_full_is_said_and_nothing_left_on_it(workspace, tmp_path, monkeypatch):
+    def fill(connection, _):
+        connection.execute("CREATE TABLE x AS SELECT 1")
+        assert [*tmp_path.rglob("*.wal")]
+        raise duckdb.TransactionException('Could not write file "x": No space left on device')
+
+    part = Part("part", frozenset(), fill)
+    monkeypatch.setattr(index_module.index_parts, "parts", lambda committed: [part])
+    with pytest.raises(StorageError, match=r"no space left for writing .*bytes are free"):
+        opened(workspace, tmp_path / "index")
+    assert [*(tmp_path / "index").iterdir()] == []
 
 
 def test_a_commit_meanwhile_is_seen_by_the_next_look_only(workspace, tmp_path):
@@ -250,11 +283,13 @@ def test_the_index_is_shut(sql, tmp_path):
     assert counted(index.connection, "SELECT count(*) FROM clips") == (2_000,)
 
 
+SLOW = "SELECT sum(a.range * b.range) AS x FROM range(1000000) AS a, range(1000000) AS b"
+
+
 def test_a_query_that_takes_too_long_is_stopped():
     began = time.monotonic()
-    slow = "SELECT sum(a.range * b.range) AS x FROM range(1000000) AS a, range(1000000) AS b"
     with pytest.raises(QueryTimeout, match=r"more than 0\.2 s"):
-        made_board().ask(slow, limit_s=0.2)
+        made_board().ask(SLOW, limit_s=0.2)
     assert time.monotonic() - began < 5
     assert made_board().ask("SELECT 1 AS one") == [{"one": 1}]
 
@@ -336,6 +371,77 @@ def test_a_workspace_that_comes_later_is_shown_once_it_is_there(workspace, tmp_p
         shutil.copytree(workspace.uri, place)
         wait(lambda: board.is_ready)
         wait(lambda: not board.problem)
+
+
+def test_leaving_a_board_stops_the_index_that_is_being_made(
+    workspace, tmp_path, monkeypatch, caplog
+):
+    part = Part("slow", frozenset(), lambda connection, _: connection.execute(SLOW).fetchall())
+    monkeypatch.setattr(index_module.index_parts, "parts", lambda committed: [part])
+    board = Board(workspace, cache=tmp_path / "cache")
+    with board:
+        wait(lambda: board.making == "reading slow")
+        time.sleep(0.2)
+        assert board.waits_since is not None
+        began = time.monotonic()
+    assert time.monotonic() - began < 1.5
+    assert caplog.messages == []
+    assert list(board.folder.iterdir()) == []
+
+
+def test_a_fault_that_lasts_is_logged_once_and_looked_at_less_and_less(
+    workspace, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr("pipelines.dashboard.board.LOOK_S", 0.02)
+    looks = []
+
+    def fails():
+        looks.append(time.monotonic())
+        raise StorageError(f"clips-4-{os.urandom(8).hex()}.part: no answer in {len(looks)}.69ms")
+
+    board = Board(workspace, cache=tmp_path)
+    monkeypatch.setattr(board, "renew", fails)
+    with board:
+        wait(lambda: len(looks) >= 6)
+    pauses = [after - before for before, after in itertools.pairwise(looks)]
+    assert pauses[-1] > 5 * pauses[0]
+    assert len(caplog.messages) == 1
+    assert "no answer" in board.problem
+
+
+def test_a_cache_folder_that_duckdb_would_misread_is_refused(workspace, tmp_path):
+    with pytest.raises(ValueError, match=r"cannot have '\?' in its path.*MOVIOLA_CACHE"):
+        Board(workspace, cache=tmp_path / "really?")
+    assert list(tmp_path.iterdir()) == [tmp_path / "work"]
+
+
+def cut(workspace, table):
+    """Cuts a file of a table short; returns its name."""
+    file = sorted(pa.table(workspace.table(table).delta().get_add_actions())["path"].to_pylist())[0]
+    os.truncate(f"{workspace.table(table).uri}/{file}", 500)
+    return file
+
+
+@pytest.mark.parametrize("table", ["sources", "videos", "clips", "selection", "scores"])
+def test_a_file_that_was_cut_short_is_named(table, workspace, tmp_path):
+    add_scores(workspace, aesthetic=1.0)
+    file = cut(workspace, table)
+    board = Board(workspace, cache=tmp_path / "cache")
+    with pytest.raises(StorageError) as caught:
+        board.renew()
+    assert f"{workspace.uri}/{table}" in str(caught.value)
+    assert file in str(caught.value)
+    assert f"`moviola verify {workspace.uri}` says more" in str(caught.value)
+
+
+def test_a_file_that_was_cut_short_under_a_running_dashboard_is_named(workspace, tmp_path):
+    board = ready(workspace, tmp_path / "cache")
+    file = cut(workspace, "clips")
+    sql = "SELECT key FROM places WHERE table_name = 'clips' AND file = $file"
+    [clip, *_] = board.ask(sql, {"file": file})
+    answer = answered(lambda: clip_poster(board, PosterQuery(clip_id=clip["key"])))
+    assert answer.status_code == 502
+    assert f"{workspace.uri}/clips/{file} cannot be read" in body_of(answer).decode()
 
 
 def wait(is_so, limit_s=15.0):

@@ -68,6 +68,20 @@ def test_a_subset_that_keeps_nothing_has_no_files(board):
     assert (told["files"], told["buckets"], told["totals"]["samples"]) == ([], [], 0)
 
 
+def test_samples_of_clips_that_are_no_longer_kept_are_told(tmp_path, board):
+    shutil.copytree(small_workspace().uri, tmp_path / "w")
+    table = Workspace(tmp_path / "w").table("selection")
+    rows = table.read().to_pylist()
+    gone = next(row for row in rows if (row["subset"], row["status"]) == ("256p", "ok"))
+    gone |= {"status": "rejected", "reason": "motion"}
+    table.replace(pa.Table.from_pylist(rows, schema=tables.SELECTION), {"run": "r"})
+    again = Board(table.workspace, cache=tmp_path / "cache")
+    again.renew()
+    told = shards(again, ShardQuery(subset="256p"))
+    assert (told["totals"]["samples"], told["stale"]) == (2, 1)
+    assert shards(board, ShardQuery(subset="256p"))["stale"] == 0
+
+
 def test_an_unknown_subset_is_refused(board):
     with pytest.raises(ValueError, match="no subset is called"):
         shards(board, ShardQuery(subset="256p' --"))

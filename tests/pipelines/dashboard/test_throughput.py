@@ -14,7 +14,8 @@ from pipelines.dashboard.board import Board
 from pipelines.dashboard.commits import Commit, Commits, read_commit, withdrawn_rows
 from pipelines.dashboard.costs import CostQuery, costs
 from pipelines.dashboard.paces import LEAST_S, Pace, line_of, paces, recent_rate, thinned
-from pipelines.dashboard.throughput import RunQuery, progress, throughput
+from pipelines.dashboard.stage_progress import progress
+from pipelines.dashboard.throughput import RunQuery, throughput
 from pipelines.lease import Lease
 from pipelines.queries import run_query
 from pipelines.workspace import Workspace
@@ -93,6 +94,7 @@ def test_paces_are_counted_by_run_and_table():
         commit(version=1, time_ms=5_000, added={"a": 10}),
         commit("scores", 0, time_ms=6_000),
         commit(version=2, time_ms=11_000, added={"b": 20}),
+        # Of the 10 rows of a file one stays, which is written again.
         commit(version=3, time_ms=50_000, run="other", added={"c": 1}, removed=("a",)),
         commit(version=4, time_ms=60_000, run=""),
     ]
@@ -103,7 +105,7 @@ def test_paces_are_counted_by_run_and_table():
     assert (scores.rows, scores.rows_per_s) == (0, None)
     assert line_of(clips) == [(1_000, 0), (5_000, 10), (11_000, 30)]
     [again] = found["other"]
-    assert (again.rows, again.withdrawn, again.rows_per_s) == (1, 10, None)
+    assert (again.rows, again.withdrawn, again.rows_per_s) == (0, 9, None)
 
 
 def test_the_recent_rate_is_of_the_last_minutes_and_falls_when_nothing_comes():
@@ -189,13 +191,69 @@ def _write(workspace, table, run, ago_s):
 
 
 def test_progress_is_counted_from_what_there_is_to_do(board):
-    assert progress(board, board.index, "clips") == (2, 2, "exact")
-    assert progress(board, board.index, "shards/256p") == (2, 2, "exact")
-    assert progress(board, board.index, "shards/strict") == (0, 0, "exact")
-    assert progress(board, board.index, "scores") == (0, 3, "at most")
-    assert progress(board, board.index, "captions/llama") == (0, 2, "exact")
-    assert progress(board, board.index, "latents/256p") == (0, 2, "exact")
-    assert progress(board, board.index, "sources") == (4, None, "unknown")
+    index = board.index
+
+    def found(table):
+        return progress(board, index, table, index.committed)
+
+    assert found("clips") == (2, 2, "exact")
+    assert found("shards/256p") == (2, 2, "exact")
+    assert found("shards/strict") == (0, 0, "exact")
+    assert found("scores") == (0, 3, "at most")
+    assert found("captions/llama") == (0, 2, "at most")
+    assert found("latents/256p") == (0, 2, "exact")
+    assert found("sources") == (4, None, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("table", "upstream", "done"),
+    [
+        ("clips", "videos", 2),
+        ("scores", "clips", 0),
+        ("captions/llama", "selection", 0),
+        ("shards/256p", "selection", 2),
+        ("latents/256p", "shards/256p", 0),
+    ],
+)
+def test_a_total_is_unknown_while_the_index_is_older_than_its_inputs(board, table, upstream, done):
+    committed = dict(board.index.committed)
+    now = committed[upstream]
+    committed[upstream] = now._replace(version=now.version + 1)
+    assert progress(board, board.index, table, committed) == (done, None, "unknown")
+    before = board.index._replace(committed={"sources": committed["sources"]})
+    assert progress(board, before, table, board.index.committed) == (done, None, "unknown")
+
+
+def test_a_stage_at_work_is_never_done_with_what_the_index_does_not_know(tmp_path):
+    """The whole workspace comes after the index: nothing of it is 0 of 0."""
+    whole = small_workspace()
+    shutil.copytree(f"{whole.uri}/sources", tmp_path / "w" / "sources")
+    made = Board(Workspace(tmp_path / "w"), cache=tmp_path / "cache")
+    made.renew()
+    run = throughput(made, RunQuery())["chosen"]["run"]
+    with Lease(made.workspace, run, "moviola curate"):
+        for name in ("videos", "clips"):
+            shutil.copytree(f"{whole.uri}/{name}", tmp_path / "w" / name)
+        live = throughput(made, RunQuery())["live"]
+        assert (live["stage"], live["done"], live["total"]) == ("clips", 2, None)
+        assert (live["total_is"], live["eta_s"]) == ("unknown", None)
+        made.renew()
+        live = throughput(made, RunQuery())["live"]
+        assert (live["done"], live["total"], live["total_is"]) == (2, 2, "exact")
+
+
+def test_rows_that_are_withdrawn_and_written_again_are_not_counted_twice(copied):
+    table = copied.workspace.table("clips")
+    log = Path(copied.workspace.uri) / "clips" / "_delta_log"
+    [*parts] = pa.table(table.delta().get_add_actions())["path"].to_pylist()
+    run = "20260101T000000Z-abcdef"
+    info = {"run": run, "stage": "clips", "timestamp": round(time.time() * 1000)}
+    removed = [{"remove": {"path": path, "dataChange": True}} for path in parts]
+    entry = "".join(json.dumps(line) + "\n" for line in [{"commitInfo": info}, *removed])
+    (log / f"{table.delta().version() + 1:020d}.json").write_text(entry)
+    with Lease(copied.workspace, run, "moviola curate"):
+        live = throughput(copied, RunQuery())["live"]
+    assert (live["stage"], live["rows"], live["done"], live["total"]) == ("clips", 0, 0, 2)
 
 
 def test_costs_add_up_to_the_seconds_of_the_rows(board):

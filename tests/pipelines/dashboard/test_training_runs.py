@@ -13,6 +13,7 @@ from pipelines.dashboard.app import dashboard_app
 from pipelines.dashboard.board import Board
 from pipelines.dashboard.curves import MOST_BINS, Curve
 from pipelines.dashboard.metrics_file import MetricsFile
+from pipelines.dashboard.origins import origin_of
 from pipelines.dashboard.run_folders import training_runs
 from pipelines.dashboard.run_samples import FileQuery, StageQuery, sample_file, samples
 from pipelines.dashboard.training_runs import (
@@ -146,7 +147,7 @@ def test_names_that_are_not_there_are_not_found(folder):
 
 
 def test_files_are_served_over_http_with_ranges_and_nothing_else(folder):
-    app = dashboard_app(board_of(folder), frozenset({"testserver"}))
+    app = dashboard_app(board_of(folder), {origin_of("http://testserver")})
     client = TestClient(app)  # not entered: no workspace is looked at
     at = "/api/runs/0/t2v/samples/20"
     part = client.get(f"{at}/000.mp4?v=1", headers={"range": "bytes=4-7"})
