@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,7 +44,7 @@ def start_session(dashboard: bool) -> None:
         "object_store_memory": OBJECT_STORE_BYTES,
     }
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    with _quiet_stderr():
+    with _quiet_stderr(), _own_process_group():
         ray.init(
             address="local" if is_local else None,
             log_to_driver=False,
@@ -91,6 +91,29 @@ def _quiet_stderr() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+@contextmanager
+def _own_process_group() -> Iterator[None]:
+    """Ray's processes form a process group of their own.
+
+    A SIGTERM to ours, as `timeout` and Slurm send it, would else end them too, and they would take
+    this process along before it has committed what is finished.
+    """
+    from ray._private import utils
+
+    # Ray has its processes call this before they become what they are.
+    end_with_parent: Callable[[], None] = utils.set_kill_on_parent_death_linux
+
+    def begin() -> None:
+        os.setpgrp()
+        end_with_parent()
+
+    utils.set_kill_on_parent_death_linux = begin
+    try:
+        yield
+    finally:
+        utils.set_kill_on_parent_death_linux = end_with_parent
 
 
 def _log_quietly(data: dict[str, Any], ignore_prefix: bool) -> None:

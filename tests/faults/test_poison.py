@@ -20,6 +20,11 @@ def on_ray(workspace: Path, *options: str) -> list[str]:
     return [sys.executable, "-m", "tests.toys", str(workspace), "--runner", "ray", *options]
 
 
+def children(pid: int) -> list[int]:
+    listed = (path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children"))
+    return [int(child) for text in listed for child in text.split()]
+
+
 @pytest.mark.slow
 def test_rows_that_kill_their_worker_cost_only_themselves(tmp_path: Path) -> None:
     accidents = [f"--accident={number}={kind}" for number, kind in ACCIDENTS.items()]
@@ -55,6 +60,10 @@ def test_a_signal_commits_what_is_finished_and_exits_130(
         assert time.monotonic() < deadline, "no worker came up"
         assert run.poll() is None
         time.sleep(0.1)
+    helpers = children(run.pid)
+    # What goes to the whole group, as Slurm sends it, must not end Ray before the commit.
+    assert helpers
+    assert not any(os.getpgid(helper) == run.pid for helper in helpers)
     os.killpg(run.pid, number)
     said = run.communicate(timeout=60)[1]
     assert run.returncode == 130, said
@@ -64,3 +73,4 @@ def test_a_signal_commits_what_is_finished_and_exits_130(
     rows = Workspace(tmp_path).table("squares").read(["number"])
     assert 0 < rows.num_rows < 2000
     assert not (tmp_path / "_run.json").exists()
+    assert not any(Path(f"/proc/{helper}").exists() for helper in helpers)
