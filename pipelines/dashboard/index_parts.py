@@ -25,11 +25,11 @@ from pipelines.dashboard.judged import judged_sql
 from pipelines.dashboard.looks import LOOKS, looks
 from pipelines.dashboard.stored_rows import opened
 from pipelines.queries import selection_settings, subset_settings
-from pipelines.workspace import Workspace, quoted, reading_file
+from pipelines.workspace import Workspace, quoted, reading_file, unreadable
 
 BATCH_ROWS = 1 << 16
 
-EMBEDDED_ROWS = 1 << 15
+EMBEDDED_ROWS = 1 << 13
 """Rows at once where each has an embedding."""
 
 LAYOUT = 5
@@ -113,12 +113,15 @@ def _fill_scores(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     """Tables `scores`, without embeddings, and `looks`, which is what is kept of them."""
     connection.register("no_looks", LOOKS.empty_table())
     connection.execute("CREATE TABLE looks AS FROM no_looks")
-    rows = source.views.sql("SELECT * EXCLUDE (copy_embedding) FROM scores")
-    reader = rows.to_arrow_reader(EMBEDDED_ROWS)
-    _store(connection, "scores", reader.schema.empty_table().drop(["concept_embedding"]))
-    for batch in reader:
-        _append(connection, "scores", batch.drop_columns(["concept_embedding"]))
-        _append(connection, "looks", looks(batch))
+    none = source.views.sql("SELECT * EXCLUDE (copy_embedding) FROM scores LIMIT 0")
+    rows = none.to_arrow_table()
+    _store(connection, "scores", rows.drop(["concept_embedding"]))
+    try:
+        for batch in _scores(source, rows.column_names, EMBEDDED_ROWS):
+            _append(connection, "scores", batch.drop_columns(["concept_embedding"]))
+            _append(connection, "looks", looks(batch))
+    except (OSError, pa.ArrowInvalid) as error:
+        raise unreadable(source.workspace, f"{source.workspace.uri}/scores", error) from error
 
 
 def _fill_passes(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
@@ -163,7 +166,8 @@ def _fill_clips(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     """Tables `clips`, and `spreads`: a row per measure that is a number and that some clip has."""
     connection.execute(f"ATTACH {quoted_path(source.made['passes'])} AS passed (READ_ONLY)")
     connection.execute(f"ATTACH {quoted_path(source.made['videos'])} AS videos_part (READ_ONLY)")
-    connection.register("scored", _scored(source))
+    # What a rule may judge, to be read once.
+    connection.register("scored", _scores(source, ["clip_id", *SCORE_MEASURES], 2 * BATCH_ROWS))
     owners = dict.fromkeys(VIDEO_MEASURES, "v") | dict.fromkeys(PASS_MEASURES, "c")
     owners |= dict.fromkeys(CLIP_MEASURES, "c") | dict.fromkeys(SCORE_MEASURES, "s")
     columns = ", ".join(f"{owner}.{name} AS {name}" for name, owner in owners.items())
@@ -190,13 +194,15 @@ def _fill_clips(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
         )
 
 
-def _scored(source: Source) -> pa.Table | pa.RecordBatchReader:
-    """What a rule may judge of table `scores`, to be read once."""
-    columns = ["clip_id", *SCORE_MEASURES]
+def _scores(source: Source, columns: list[str], batch_size: int) -> pa.RecordBatchReader:
+    """Columns of table `scores`, few batches at a time in memory."""
     if "scores" not in source.committed:
-        return tables.SCORES.empty_table().select(columns)
+        return tables.SCORES.empty_table().select(columns).to_reader()
     dataset = source.workspace.table("scores").dataset(source.committed["scores"].version)
-    return dataset.scanner(columns=columns, batch_readahead=4, fragment_readahead=1).to_reader()
+    scanner = dataset.scanner(
+        columns=columns, batch_size=batch_size, batch_readahead=4, fragment_readahead=1
+    )
+    return scanner.to_reader()
 
 
 def _store(connection: duckdb.DuckDBPyConnection, name: str, rows: object) -> None:
