@@ -1,7 +1,7 @@
 """What each part of the index holds, and the SQL that fills it from the workspace's tables."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,14 +25,14 @@ from pipelines.dashboard.judged import judged_sql
 from pipelines.dashboard.looks import LOOKS, looks
 from pipelines.dashboard.stored_rows import opened
 from pipelines.queries import selection_settings, subset_settings
-from pipelines.workspace import Workspace, quoted, reading_file, unreadable
+from pipelines.workspace import Workspace, quoted, reading_file
 
 BATCH_ROWS = 1 << 16
 
 EMBEDDED_ROWS = 1 << 13
 """Rows at once where each has an embedding."""
 
-LAYOUT = 5
+LAYOUT = 6
 """Raised when a part holds other columns than before."""
 
 
@@ -67,6 +67,7 @@ class Part(NamedTuple):
 _PLAIN = {
     "sources": "FROM sources",
     "videos": "FROM videos",
+    "scores": "SELECT * EXCLUDE (copy_embedding, concept_embedding) FROM scores",
     "selection": "FROM selection",
     "reviews": "FROM reviews",
     "caption_reviews": "FROM caption_reviews",
@@ -83,7 +84,7 @@ _UNIONS = {
 def parts(committed: Mapping[str, Committed]) -> list[Part]:
     """The parts of an index of these tables, each after those it is made from."""
     found = [Part(name, frozenset({name}), _copying(name, sql)) for name, sql in _PLAIN.items()]
-    found.append(Part("scores", frozenset({"scores"}), _fill_scores))
+    found.append(Part("looks", frozenset({"scores"}), _fill_looks))
     found.append(Part("passes", frozenset({"clips"}), _fill_passes))
     for prefix, sql in _UNIONS.items():
         name = prefix.rstrip("/")
@@ -109,19 +110,31 @@ def _copying(name: str, sql: str) -> Callable[[duckdb.DuckDBPyConnection, Source
     return fill
 
 
-def _fill_scores(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
-    """Tables `scores`, without embeddings, and `looks`, which is what is kept of them."""
+def _fill_looks(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
+    """Table `looks`: what is kept of the embeddings of table `scores`."""
     connection.register("no_looks", LOOKS.empty_table())
     connection.execute("CREATE TABLE looks AS FROM no_looks")
-    none = source.views.sql("SELECT * EXCLUDE (copy_embedding) FROM scores LIMIT 0")
-    rows = none.to_arrow_table()
-    _store(connection, "scores", rows.drop(["concept_embedding"]))
-    try:
-        for batch in _scores(source, rows.column_names, EMBEDDED_ROWS):
-            _append(connection, "scores", batch.drop_columns(["concept_embedding"]))
-            _append(connection, "looks", looks(batch))
-    except (OSError, pa.ArrowInvalid) as error:
-        raise unreadable(source.workspace, f"{source.workspace.uri}/scores", error) from error
+    if "scores" not in source.committed:
+        return
+    found: list[pa.Table] = []
+    for batch in _embeddings(source):
+        found.append(looks(batch))
+        if sum(part.num_rows for part in found) >= BATCH_ROWS:
+            _append(connection, "looks", pa.concat_tables(found))
+            found = []
+    _append(connection, "looks", pa.concat_tables([LOOKS.empty_table(), *found]))
+
+
+def _embeddings(source: Source) -> Iterator[pa.RecordBatch]:
+    """Ids, models and concept embeddings of table `scores`; a scan of all has more in memory."""
+    table = source.workspace.table("scores")
+    delta = table.delta(source.committed["scores"].version)
+    columns = ["clip_id", "video_id", "models", "concept_embedding"]
+    for file in sorted(pa.table(delta.get_add_actions())["path"].to_pylist()):
+        with reading_file(table, file), pq.ParquetFile(opened(table, file)) as parquet:
+            # A file of an earlier version may lack the embeddings.
+            if set(columns) <= set(parquet.schema_arrow.names):
+                yield from parquet.iter_batches(EMBEDDED_ROWS, columns=columns)
 
 
 def _fill_passes(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
@@ -166,8 +179,7 @@ def _fill_clips(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     """Tables `clips`, and `spreads`: a row per measure that is a number and that some clip has."""
     connection.execute(f"ATTACH {quoted_path(source.made['passes'])} AS passed (READ_ONLY)")
     connection.execute(f"ATTACH {quoted_path(source.made['videos'])} AS videos_part (READ_ONLY)")
-    # What a rule may judge, to be read once.
-    connection.register("scored", _scores(source, ["clip_id", *SCORE_MEASURES], 2 * BATCH_ROWS))
+    connection.register("scored", _scored(source))
     owners = dict.fromkeys(VIDEO_MEASURES, "v") | dict.fromkeys(PASS_MEASURES, "c")
     owners |= dict.fromkeys(CLIP_MEASURES, "c") | dict.fromkeys(SCORE_MEASURES, "s")
     columns = ", ".join(f"{owner}.{name} AS {name}" for name, owner in owners.items())
@@ -194,15 +206,13 @@ def _fill_clips(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
         )
 
 
-def _scores(source: Source, columns: list[str], batch_size: int) -> pa.RecordBatchReader:
-    """Columns of table `scores`, few batches at a time in memory."""
+def _scored(source: Source) -> pa.Table | pa.RecordBatchReader:
+    """What a rule may judge of table `scores`, to be read once."""
+    columns = ["clip_id", *SCORE_MEASURES]
     if "scores" not in source.committed:
-        return tables.SCORES.empty_table().select(columns).to_reader()
+        return tables.SCORES.empty_table().select(columns)
     dataset = source.workspace.table("scores").dataset(source.committed["scores"].version)
-    scanner = dataset.scanner(
-        columns=columns, batch_size=batch_size, batch_readahead=4, fragment_readahead=1
-    )
-    return scanner.to_reader()
+    return dataset.scanner(columns=columns, batch_readahead=4, fragment_readahead=1).to_reader()
 
 
 def _store(connection: duckdb.DuckDBPyConnection, name: str, rows: object) -> None:
