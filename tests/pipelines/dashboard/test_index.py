@@ -108,7 +108,7 @@ def test_only_parts_of_changed_tables_are_remade_and_old_ones_are_swept(workspac
     after = by_name(parts(folder))
     assert len(after) == len(parts(folder)), "an old part was left"
     changed = {name for name in after if after[name] != before.get(name)}
-    assert changed == {"scores", "clips", "decided", "funnel"}
+    assert changed == {"scores", "looks", "clips", "decided", "funnel"}
     assert counted(second.connection, "SELECT min(aesthetic) FROM clips") == (6.5,)
     # Whoever has the old index open reads on.
     assert counted(first.connection, "SELECT count(aesthetic) FROM clips") == (0,)
