@@ -10,7 +10,7 @@ import logging
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from pipelines import doctor as doctor_checks
 from pipelines import models as model_files
 from pipelines import queries, summary
 from pipelines.caption_sheet import PAGE, write_caption_sheet
+from pipelines.cli_dashboard import dashboard
 from pipelines.cli_options import (
     FAILED_ROWS,
     INTERRUPTED,
@@ -71,7 +72,7 @@ def app() -> None:
 
 
 app.add_command(review)
-for command in (encode, train_tae, train, generate, average):
+for command in (dashboard, encode, train_tae, train, generate, average):
     app.add_command(command)
 
 
@@ -281,42 +282,6 @@ def report(workspace: str, into: Path | None) -> None:
     """Writes report.html, a page to look at, and beside the shards their card and metadata."""
     for line in write_report(Workspace(workspace), into):
         sys.stdout.write(f"{printable(line)}\n")
-
-
-@app.command()
-@workspace_argument
-@click.option(
-    "--run",
-    "runs",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Folder of a training run, or of several; repeatable.",
-)
-@click.option("--host", default="127.0.0.1", help="Another than loopback demands a token.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, help="8765; 0 takes any.")
-@click.option(
-    "--origin",
-    "origins",
-    multiple=True,
-    help="How browsers reach it through a proxy or another port, such as "
-    "https://moviola.example.com; repeatable. Another than loopback demands a token.",
-)
-def dashboard(
-    workspace: str, runs: tuple[Path, ...], host: str, port: int, origins: tuple[str, ...]
-) -> None:
-    """Shows what every filter did, with the clips behind it, in a browser."""
-    # Starlette and uvicorn are loaded by this command alone.
-    from pipelines.dashboard.server import end_process, serve
-
-    def say(address: str) -> None:
-        sys.stdout.write(f"open {address}\n")
-        sys.stdout.flush()
-
-    # Ctrl-C is how a server ends, and no error.
-    with suppress(KeyboardInterrupt):
-        serve(Workspace(workspace), runs, host=host, port=port, origins=origins, say=say)
-    # What reads a storage that does not answer would be waited for.
-    end_process()
 
 
 @app.command()

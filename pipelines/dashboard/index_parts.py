@@ -128,9 +128,8 @@ def _fill_looks(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
 def _embeddings(source: Source) -> Iterator[pa.RecordBatch]:
     """Ids, models and concept embeddings of table `scores`; a scan of all has more in memory."""
     table = source.workspace.table("scores")
-    delta = table.delta(source.committed["scores"].version)
     columns = ["clip_id", "video_id", "models", "concept_embedding"]
-    for file in sorted(pa.table(delta.get_add_actions())["path"].to_pylist()):
+    for file in _files(source, "scores"):
         with reading_file(table, file), pq.ParquetFile(opened(table, file)) as parquet:
             # A file of an earlier version may lack the embeddings.
             if set(columns) <= set(parquet.schema_arrow.names):
@@ -149,8 +148,7 @@ def _fill_passes(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     if "clips" not in source.committed:
         return
     table = source.workspace.table("clips")
-    delta = table.delta(source.committed["clips"].version)
-    files = sorted(pa.table(delta.get_add_actions())["path"].to_pylist())
+    files = _files(source, "clips")
     known = _taken_over(connection, source.made["passes"], files)
     lacking = [file for file in files if file not in known]
     for rows in clip_rows(table, lacking, os.cpu_count() or 1):
@@ -215,6 +213,12 @@ def _scored(source: Source) -> pa.Table | pa.RecordBatchReader:
     return dataset.scanner(columns=columns, batch_readahead=4, fragment_readahead=1).to_reader()
 
 
+def _files(source: Source, table: str) -> list[str]:
+    """The Parquet files of a table, relative to it, sorted."""
+    delta = source.workspace.table(table).delta(source.committed[table].version)
+    return sorted(pa.table(delta.get_add_actions())["path"].to_pylist())
+
+
 def _store(connection: duckdb.DuckDBPyConnection, name: str, rows: object) -> None:
     connection.register("rows_to_store", rows)
     connection.execute(f'CREATE TABLE "{name}" AS FROM rows_to_store')
@@ -237,8 +241,7 @@ def _fill_places(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     connection.execute("DETACH passed")
     for name in (name for name in source.committed if name.startswith(SHARDS)):
         table = source.workspace.table(name)
-        delta = table.delta(source.committed[name].version)
-        for file in sorted(pa.table(delta.get_add_actions())["path"].to_pylist()):
+        for file in _files(source, name):
             with reading_file(table, file), pq.ParquetFile(opened(table, file)) as parquet:
                 ids = parquet.read(columns=["clip_id"])["clip_id"].combine_chunks()
             connection.register("ids", pa.table({"key": ids, "row": range(len(ids))}))

@@ -1,4 +1,4 @@
-// Cards of the panels about runs, with the small print in them.
+// Cards of the panels about runs.
 
 import { el } from './dom.js';
 
@@ -15,6 +15,3 @@ export function card(heading, ...children) {
 /** A heading with what stands beside it. */
 export const headed = (title, ...beside) =>
   el('div', { class: 'row' }, el('h2', {}, title), beside);
-
-/** Small print. */
-export const hint = (...children) => el('p', { class: 'hint' }, children);

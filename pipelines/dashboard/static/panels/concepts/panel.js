@@ -5,7 +5,7 @@ import { ask } from '../../core/api.js';
 import { el, replace } from '../../core/dom.js';
 import { exports } from '../../core/exports.js';
 import { emptyState } from '../../core/parts.js';
-import { go, note } from '../../core/state.js';
+import { go, note, state as pageState } from '../../core/state.js';
 import { ConceptMap } from './canvas.js';
 import { conceptFigures } from './figures.js';
 import { examplesOf, pickedLine } from './picked.js';
@@ -132,7 +132,10 @@ let timer = 0;
 function noteView(view) {
   const text = view && [view.k, view.x, view.y].map((value) => value.toFixed(2)).join(',');
   clearTimeout(timer);
-  timer = setTimeout(() => note({ at: text }), NOTE_MS);
+  timer = setTimeout(() => {
+    // Whoever has left the panel takes nothing of it along.
+    if (pageState().panel === 'concepts') note({ at: text });
+  }, NOTE_MS);
 }
 
 function viewOf(text) {

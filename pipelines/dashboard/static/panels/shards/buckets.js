@@ -3,8 +3,8 @@
 import { el } from '../../core/dom.js';
 import { exports } from '../../core/exports.js';
 import { bytes, count, hours, number, percent } from '../../core/format.js';
-import { table } from '../../core/parts.js';
-import { card, hint } from '../../core/cards.js';
+import { hint, table } from '../../core/parts.js';
+import { card } from '../../core/cards.js';
 
 /** The buckets with their shapes and shares. */
 export function bucketCard({ subset, buckets, totals }) {

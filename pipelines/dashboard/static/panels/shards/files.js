@@ -4,8 +4,8 @@ import { quoted } from '../../core/commands.js';
 import { el, replace } from '../../core/dom.js';
 import { exports } from '../../core/exports.js';
 import { bytes, count, hours } from '../../core/format.js';
-import { copyable, table } from '../../core/parts.js';
-import { card, hint } from '../../core/cards.js';
+import { copyable, hint, table } from '../../core/parts.js';
+import { card } from '../../core/cards.js';
 
 const SHOWN = 40;
 const COLUMNS = [

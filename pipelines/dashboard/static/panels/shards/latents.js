@@ -4,8 +4,8 @@ import { quoted } from '../../core/commands.js';
 import { el } from '../../core/dom.js';
 import { exports } from '../../core/exports.js';
 import { bytes, count, number } from '../../core/format.js';
-import { copyable, figure, table } from '../../core/parts.js';
-import { card, hint } from '../../core/cards.js';
+import { copyable, figure, hint, table } from '../../core/parts.js';
+import { card } from '../../core/cards.js';
 
 const COLUMNS = [
   { name: 'channels × frames × rows × columns', of: (row) => (row.shape ?? []).join(' × ') },

@@ -2,8 +2,8 @@
 
 import { el } from '../../core/dom.js';
 import { exports } from '../../core/exports.js';
-import { copyable, table } from '../../core/parts.js';
-import { card, hint } from '../../core/cards.js';
+import { copyable, hint, table } from '../../core/parts.js';
+import { card } from '../../core/cards.js';
 
 const COLUMNS = [
   { name: 'column', of: (row) => el('code', {}, row.name) },

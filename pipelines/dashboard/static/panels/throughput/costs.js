@@ -3,9 +3,9 @@
 import { el, replace } from '../../core/dom.js';
 import { exports } from '../../core/exports.js';
 import { count, duration, hours, number, percent } from '../../core/format.js';
-import { figure, table } from '../../core/parts.js';
+import { figure, hint, table } from '../../core/parts.js';
 import { note, panelHref } from '../../core/state.js';
-import { card, headed, hint } from '../../core/cards.js';
+import { card, headed } from '../../core/cards.js';
 
 const DEFAULT_PRICE = '0.04';
 

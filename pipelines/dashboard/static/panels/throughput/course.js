@@ -3,9 +3,9 @@
 import { svgOf } from '../../core/charts.js';
 import { exports } from '../../core/exports.js';
 import { count, duration, number } from '../../core/format.js';
-import { table } from '../../core/parts.js';
+import { hint, table } from '../../core/parts.js';
 import { go, href } from '../../core/state.js';
-import { card, headed, hint } from '../../core/cards.js';
+import { card, headed } from '../../core/cards.js';
 import { chooser } from '../../core/chooser.js';
 import { clock } from './clock.js';
 import { timeline } from './timeline.js';

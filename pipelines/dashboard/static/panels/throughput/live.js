@@ -2,8 +2,8 @@
 
 import { el } from '../../core/dom.js';
 import { count, duration, number, percent, time } from '../../core/format.js';
-import { figure } from '../../core/parts.js';
-import { card, headed, hint } from '../../core/cards.js';
+import { figure, hint } from '../../core/parts.js';
+import { card, headed } from '../../core/cards.js';
 import { ago, clock } from './clock.js';
 
 /** The run at work, as it is now. */

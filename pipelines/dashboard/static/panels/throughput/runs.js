@@ -3,9 +3,9 @@
 import { el } from '../../core/dom.js';
 import { exports } from '../../core/exports.js';
 import { count, duration } from '../../core/format.js';
-import { copyable, table } from '../../core/parts.js';
+import { copyable, hint, table } from '../../core/parts.js';
 import { href } from '../../core/state.js';
-import { card, hint } from '../../core/cards.js';
+import { card } from '../../core/cards.js';
 import { clock } from './clock.js';
 
 const STATE_CLASSES = { died: 'bad', 'at work': 'good' };

@@ -24,7 +24,7 @@ export const short = (value) =>
   Math.abs(value) >= 1000 ? globalThis.d3.format('~s')(value) : number(value);
 
 /** An exponential mean over about a fortieth of the points, which begins without a bias. */
-export function smoothed(values, span = Math.max(5, values.length / 40)) {
+function smoothed(values, span = Math.max(5, values.length / 40)) {
   const keep = 1 - 2 / (span + 1);
   let sum = 0;
   let weight = 0;

@@ -1,10 +1,11 @@
 // What a stage of training tells at each step: its loss, and all else in small charts.
 
+import { hint } from '../../core/parts.js';
 import { el } from '../../core/dom.js';
 import { exports } from '../../core/exports.js';
 import { count } from '../../core/format.js';
 import { href } from '../../core/state.js';
-import { card, headed, hint } from '../../core/cards.js';
+import { card, headed } from '../../core/cards.js';
 import { svgOf } from '../../core/charts.js';
 import { lossOverSteps, overSteps } from './charts.js';
 

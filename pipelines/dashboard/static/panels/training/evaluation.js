@@ -1,10 +1,11 @@
 // The held-out loss of one evaluation: over times, over steps, and by group.
 
+import { hint } from '../../core/parts.js';
 import { el } from '../../core/dom.js';
 import { exports } from '../../core/exports.js';
 import { count, number } from '../../core/format.js';
 import { go, href } from '../../core/state.js';
-import { card, headed, hint } from '../../core/cards.js';
+import { card, headed } from '../../core/cards.js';
 import { svgOf } from '../../core/charts.js';
 import { chooser } from '../../core/chooser.js';
 import { groupTables } from './groups.js';

@@ -2,8 +2,7 @@
 
 import { el } from '../../core/dom.js';
 import { count, duration, number, percent } from '../../core/format.js';
-import { figure } from '../../core/parts.js';
-import { hint } from '../../core/cards.js';
+import { figure, hint } from '../../core/parts.js';
 
 const AT_WORK_S = 180;
 

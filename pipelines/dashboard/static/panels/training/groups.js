@@ -3,9 +3,8 @@
 import { el } from '../../core/dom.js';
 import { exports } from '../../core/exports.js';
 import { count, number } from '../../core/format.js';
-import { table } from '../../core/parts.js';
+import { hint, table } from '../../core/parts.js';
 import { panelHref } from '../../core/state.js';
-import { hint } from '../../core/cards.js';
 
 const MOST_ROWS = 30;
 const KINDS = [

@@ -4,9 +4,9 @@ import { ask } from '../../core/api.js';
 import { el, replace } from '../../core/dom.js';
 import { exports } from '../../core/exports.js';
 import { count } from '../../core/format.js';
-import { table } from '../../core/parts.js';
+import { hint, table } from '../../core/parts.js';
 import { go, href } from '../../core/state.js';
-import { card, headed, hint } from '../../core/cards.js';
+import { card, headed } from '../../core/cards.js';
 import { chooser } from '../../core/chooser.js';
 
 /** Puts into a place the recipe of a run, compared with the run that `against` names. */

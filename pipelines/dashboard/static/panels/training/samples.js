@@ -1,10 +1,11 @@
 // What a stage has generated, a row for each prompt and a column for each step.
 
+import { hint } from '../../core/parts.js';
 import { address } from '../../core/api.js';
 import { el } from '../../core/dom.js';
 import { count } from '../../core/format.js';
 import { href } from '../../core/state.js';
-import { card, headed, hint } from '../../core/cards.js';
+import { card, headed } from '../../core/cards.js';
 import { shownSample } from './sample.js';
 
 const COLUMNS = 6;

@@ -1,8 +1,8 @@
 // The page of one stage of training: what it shows, and how that is kept up to date.
 
+import { hint } from '../../core/parts.js';
 import { ask } from '../../core/api.js';
 import { el, replace } from '../../core/dom.js';
-import { hint } from '../../core/cards.js';
 import { lossCard, otherCurvesCard } from './curves.js';
 import { evaluationCard, noEvaluation } from './evaluation.js';
 import { stageFigures } from './figures.js';
